@@ -1,0 +1,127 @@
+"""The population, decided on in passes of bounded size: memory follows a setting, not the cohort.
+
+A pass is a range of person buckets. Each leaves three Parquet files: decisions, worklist rows, counts of results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from rules.model import Pack
+from schemas.contract import split
+from schemas.derived import DECISION_COLUMNS, Decision, Observation
+from schemas.errors import ContractError
+from schemas.vocabulary import LISTS
+from transforms.inputs import Inputs
+from transforms.normalise import normalise
+from transforms.present import told, worklists
+from transforms.screen import screen
+from transforms.summarise import b12_band_sets, b12_histogram
+
+BUCKETS: Final = 256
+ROWS_PER_GROUP: Final = 50_000
+"""Parquet row groups are cut by count, so that the bytes of a file do not depend on the passes."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a night keeps what is in force and what was decided."""
+
+    work: Path
+
+    def in_force(self, table: str) -> Path:
+        return self.work / "in_force" / f"{table}.parquet"
+
+    def part(self, kind: str, first: int) -> Path:
+        return self.work / kind / f"{first:03d}.parquet"
+
+    def parts(self, kind: str) -> pl.LazyFrame:
+        """All passes' files of a kind, in bucket order."""
+        return pl.scan_parquet(sorted((self.work / kind).glob("*.parquet")))
+
+
+def ranges(people: int, people_per_pass: int) -> Iterator[tuple[int, int]]:
+    """Bucket ranges, first and last included, of about `people_per_pass` people each; always at least one."""
+    passes = min(BUCKETS, max(1, -(-people // people_per_pass)))
+    edges = [BUCKETS * number // passes for number in range(passes + 1)]
+    yield from ((first, after - 1) for first, after in zip(edges, edges[1:], strict=False))
+
+
+def inputs_in_force(paths: Paths) -> Inputs:
+    """What is in force, laboratory rows not yet read as values."""
+    scanned = {
+        name: pl.scan_parquet(paths.in_force(table))
+        for name, table in {
+            "patients": "patients",
+            "observations": "labs",
+            "medications": "medications",
+            "conditions": "conditions",
+            "procedures": "procedures",
+            "orders": "orders",
+            "codes": "codes",
+        }.items()
+    }
+    return Inputs(**scanned)
+
+
+def decide_range(paths: Paths, pack: Pack, as_of: date, first: int, last: int) -> pl.DataFrame:
+    """Decides for the people of the buckets; gives the laboratory rows that the value boundary refused.
+
+    Writes one row per person (`decisions`), one per person and list (`worklists`), and the histogram of total B12
+    (`histograms`). Raises ContractError where a decision is not what is promised.
+    """
+    inputs = inputs_in_force(paths).of_buckets(first, last)
+    read = split(normalise(inputs.observations, pack).collect(), Observation)
+    observations = read.valid.drop("problem").lazy()
+    seen = Inputs(**{**vars(inputs), "observations": observations})
+    decided = told(screen(seen, pack, as_of, _held), pack).sort("person_bucket", "source", "patient_id").collect()
+    _check(decided)
+    _write(decided.select(column.name for column in DECISION_COLUMNS), paths.part("decisions", first))
+    _write(worklists(decided.lazy(), pack).collect(), paths.part("worklists", first))
+    histograms = [
+        b12_histogram(observations, bands).with_columns(unit=pl.lit(bands.unit)) for bands in b12_band_sets(pack)
+    ]
+    _write(pl.concat(histograms).collect(), paths.part("histograms", first))
+    return read.refused.select("row_no", "concept", "reasons")
+
+
+def _held(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Worked out once: the streaming engine would work a shared frame out again for each of its readers."""
+    return frame.collect().lazy()
+
+
+def _check(decided: pl.DataFrame) -> None:
+    broken = split(decided, Decision).counts
+    if broken:
+        raise ContractError(f"Decisions break their contract: {broken}.")
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    frame.write_parquet(path, row_group_size=ROWS_PER_GROUP)
+
+
+def write_all(paths: Paths, run_id: str, folder: Path) -> dict[str, int]:
+    """`all/decisions.parquet` and `all/<list>.parquet` of a publication; rows by path relative to `folder`."""
+    from exports.csv import in_published_order  # noqa: PLC0415
+    from transforms.present import stamp  # noqa: PLC0415
+
+    (folder / "all").mkdir()
+    rows = {"all/decisions.parquet": _merged(paths.parts("decisions"), folder / "all" / "decisions.parquet")}
+    for name in LISTS:
+        listed = stamp(paths.parts("worklists").filter(pl.col("list") == name), run_id)
+        ordered = in_published_order(listed)
+        ordered.write_parquet(folder / "all" / f"{name}.parquet", row_group_size=ROWS_PER_GROUP)
+        rows[f"all/{name}.parquet"] = ordered.height
+    return rows
+
+
+def _merged(parts: pl.LazyFrame, path: Path) -> int:
+    parts.sink_parquet(path, row_group_size=ROWS_PER_GROUP, maintain_order=True)
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())

@@ -1,0 +1,279 @@
+"""The stages of a night, in order. Each takes the night's file, leaves files behind, and gives counts.
+
+Killed at any point and started again, a night ends in the same publication, once:
+
+- Until `publish` nothing outside the work folder and a hidden staging folder is written; both are thrown away by
+  the next run. The run id depends on content alone, so that the next run arrives at the same one.
+- Killed before the warehouse's transaction is committed: DuckDB keeps the state before.
+- Killed between commit and rename: the warehouse knows the run, the output does not. The next run merges the same
+  rows (nothing changes), writes the run again under the same id (it replaces itself), and renames.
+- Killed between rename and `latest`: the publication stands complete; the next run finds it, writes no file, and
+  moves `latest`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import TypeAdapter
+
+from flows import guards
+from flows.context import Night, read_night
+from flows.passes import Paths, decide_range, ranges, write_all
+from flows.summary import Summary, summarised
+from flows.watch import Counts, watched
+from rules.loader import code_system_aliases, load_pack
+from rules.model import Pack
+from schemas.canonical import STAGED_MODELS
+from schemas.contract import split
+from schemas.vocabulary import LISTS, TABLES
+from sources.base import Part
+from sources.files import discover
+from sql.warehouse import Engine, Matching, Warehouse
+
+_PARTS = TypeAdapter(list[Part])
+
+
+@watched
+def extract(night_file: Path) -> Counts:
+    """Finds every file of every source, and checks, hashes and counts each to its last byte."""
+    night = read_night(night_file)
+    parts = [part for source in night.settings.source_settings() for part in discover(source, night.work)]
+    (night.work / "parts.json").write_bytes(_PARTS.dump_json(parts))
+    rows = Counter[str]()
+    for part in parts:
+        rows[part.table] += part.rows
+    guards.refuse_low_volume(guards.empty_tables(rows), is_accepted=night.accept_low_volume)
+    return {"files": len(parts), **{table: rows[table] for table in TABLES}}
+
+
+@watched
+def stage(night_file: Path) -> Counts:
+    """Parses every row once and keeps, typed, those that a rule can use."""
+    night = read_night(night_file)
+    pack = _pack(night)
+    matching = Matching(pack.codes, pack.drug_names, code_system_aliases())
+    with _warehouse(night) as warehouse:
+        return warehouse.stage(_parts(night), night.settings.source_settings(), matching)
+
+
+@watched
+def validate(night_file: Path) -> Counts:
+    """Splits every table at its contract and picks the versions in force at `as_of`."""
+    night = read_night(night_file)
+    counts = {"valid": 0, "refused": 0}
+    with _warehouse(night) as warehouse:
+        for table, model in STAGED_MODELS.items():
+            checked = split(warehouse.staged(table), model)
+            warehouse.refuse(table, checked.refused)
+            counts["valid"] += checked.valid.height
+            counts["refused"] += checked.refused.height
+        in_force = warehouse.select_in_force(night.as_of, night.work / "in_force")
+        run_id = night.run_id(warehouse.content_fingerprint(), _pack(night).sha256)
+        held = warehouse.previous_publication()
+    is_stored = held is not None and held["run_id"] == run_id
+    night.note("run", {"run_id": run_id, "is_stored": is_stored, "is_published": _is_published(night, run_id)})
+    return counts | {"in_force": sum(states["in_force"] for states in in_force.values())}
+
+
+@watched
+def decide(night_file: Path) -> Counts:
+    """Reads values and decides for every person, pass by pass; stops here if the night is not to be trusted."""
+    night = read_night(night_file)
+    if _is_done(night):
+        return {}
+    pack, paths = _pack(night), Paths(night.work)
+    people = _rows_of(paths.in_force("patients"))
+    passes = list(ranges(people, night.settings.engine.people_per_pass))
+    refused = pl.concat([decide_range(paths, pack, night.as_of, first, last) for first, last in passes])
+    with _warehouse(night) as warehouse:
+        warehouse.refuse("labs", refused.select("row_no", "reasons"))
+        summary = _summary(night, pack, paths, warehouse)
+    night.note("summary", summary)
+    return {"people": people, "passes": len(passes), "values_refused": refused.height}
+
+
+@watched
+def compose(night_file: Path) -> Counts:
+    """Writes the publication aside: lists, decisions, refused rows, report."""
+    from exports import csv, dictionary, html, publish  # noqa: PLC0415
+
+    night = read_night(night_file)
+    if _run(night)["is_published"]:
+        return {}
+    summary, run_id = night.noted("summary"), run_id_of(night)
+    folder = publish.begin(night.output, run_id)
+    rows = write_all(Paths(night.work), run_id, folder)
+    clinics = csv.clinic_folders(list(summary["clinics"]))
+    csv.write_lists({name: _published_list(folder, name) for name in LISTS}, clinics, folder)
+    with _warehouse(night) as warehouse:
+        (folder / "quarantine").mkdir()
+        for table in TABLES:
+            refused = warehouse.quarantine(table)
+            csv.write_table(refused, folder / "quarantine" / f"{table}.csv")
+            rows[f"quarantine/{table}.csv"] = refused.height
+    (folder / "report.html").write_text(html.render_report(summary), encoding="utf-8")
+    (folder / "README.txt").write_text(dictionary.readme_text(summary), encoding="utf-8")
+    night.note("composed", {"folder": str(folder), "rows": rows, "clinic_folders": clinics})
+    return {"clinics": len(clinics), "listed_rows": sum(rows[f"all/{name}.parquet"] for name in LISTS)}
+
+
+@watched
+def workbooks(night_file: Path) -> Counts:
+    """Writes each clinic's workbook into the publication that waits aside."""
+    from exports import xlsx  # noqa: PLC0415
+
+    night = read_night(night_file)
+    if not night.with_workbooks or _run(night)["is_published"]:
+        return {}
+    summary, composed = night.noted("summary"), night.noted("composed")
+    folder, cover = Path(composed["folder"]), xlsx.cover_lines(summary)
+    lists = {name: pl.read_parquet(folder / "all" / f"{name}.parquet") for name in LISTS}
+    of_clinic = {name: rows.partition_by("clinic_id", as_dict=True) for name, rows in lists.items()}
+    for clinic_id, name_of_folder in composed["clinic_folders"].items():
+        rows = {name: of_clinic[name].get((clinic_id,), lists[name].clear()) for name in LISTS}
+        xlsx.write_workbook(folder / "clinics" / name_of_folder / "worklist.xlsx", clinic_id, rows, cover)
+    return {"workbooks": len(composed["clinic_folders"])}
+
+
+@watched
+def publish(night_file: Path) -> Counts:
+    """Commits the night to the warehouse in one transaction, then gives the publication its name."""
+    from exports import publish as publication  # noqa: PLC0415
+
+    night = read_night(night_file)
+    run = _run(night)
+    if not run["is_published"]:
+        _seal(night, publication)
+    if not run["is_stored"]:
+        _commit(night)
+    if not run["is_published"]:
+        publication.complete(Path(night.noted("composed")["folder"]), night.output, run["run_id"])
+    publication.point_latest(night.output, run["run_id"], night.as_of)
+    return {"published": int(not run["is_published"])}
+
+
+STORY = (extract, stage, validate, decide, compose, workbooks, publish)
+
+
+def run_all(night: Night) -> Summary:
+    """The whole night without an orchestration engine; gives run_id and is_published (before this run)."""
+    for one in STORY:
+        one(night.file)
+    return outcome(night)
+
+
+def outcome(night: Night) -> Summary:
+    run = _run(night)
+    return {"run_id": run["run_id"], "is_new": not run["is_published"]}
+
+
+def run_id_of(night: Night) -> str:
+    return str(_run(night)["run_id"])
+
+
+def _run(night: Night) -> Summary:
+    return night.noted("run")
+
+
+def _is_done(night: Night) -> bool:
+    """Published and stored before: nothing is left to decide or write."""
+    run = _run(night)
+    return bool(run["is_published"] and run["is_stored"])
+
+
+def _is_published(night: Night, run_id: str) -> bool:
+    from exports.publish import published  # noqa: PLC0415
+
+    return published(night.output, run_id) is not None
+
+
+def _pack(night: Night) -> Pack:
+    return load_pack(night.settings.screen.pack)
+
+
+def _parts(night: Night) -> list[Part]:
+    return _PARTS.validate_json((night.work / "parts.json").read_bytes())
+
+
+@contextmanager
+def _warehouse(night: Night) -> Iterator[Warehouse]:
+    settings = night.settings
+    engine = Engine(
+        memory_limit=settings.engine.memory_limit,
+        threads=settings.engine.threads,
+        timezone=settings.screen.timezone,
+        max_line_bytes=settings.engine.max_line_bytes,
+    )
+    with Warehouse(night.warehouse, night.work, engine) as warehouse:
+        yield warehouse
+
+
+def _rows_of(path: Path) -> int:
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+
+
+def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Summary:
+    """The night in counts, after the guards: a night that is not to be trusted ends here."""
+    conservation = warehouse.conservation()
+    limits = night.settings.limits
+    guards.refuse_broken_feed(guards.shares(conservation, warehouse.lab_concepts().to_dicts()), limits)
+    recognised = warehouse.recognised_b12()
+    people = _rows_of(paths.in_force("patients"))
+    too_little = guards.low_volume(people, recognised, _previous_b12(night), limits)
+    guards.refuse_low_volume(too_little, is_accepted=night.accept_low_volume)
+    summary = summarised(
+        night,
+        run_id_of(night),
+        pack,
+        paths.parts("decisions"),
+        paths.parts("histograms"),
+        conservation,
+        warehouse.reasons(),
+    )
+    inputs = [part_line(part) for part in _parts(night)]
+    return summary | {"recognised_b12": recognised, "low_volume_accepted": too_little, "inputs": inputs}
+
+
+def part_line(part: Part) -> dict[str, Any]:
+    kept = ("source", "table", "name", "rows", "size", "sha256")
+    return {name: getattr(part, name) for name in kept}
+
+
+def _previous_b12(night: Night) -> int | None:
+    """B12 results that the publication before this one recognised; null where there is none before this day."""
+    from exports.publish import latest  # noqa: PLC0415
+
+    before = latest(night.output)
+    if before is None or before["as_of"] > night.as_of.isoformat():
+        return None
+    return int(before["recognised_b12"])
+
+
+def _published_list(folder: Path, name: str) -> pl.LazyFrame:
+    return pl.scan_parquet(folder / "all" / f"{name}.parquet")
+
+
+def _seal(night: Night, publication: Any) -> None:
+    composed = night.noted("composed")
+    manifest = night.noted("summary") | {"clinic_folders": composed["clinic_folders"]}
+    publication.write_manifest(Path(composed["folder"]), manifest, composed["rows"])
+
+
+def _commit(night: Night) -> None:
+    summary = night.noted("summary")
+    run = {
+        "run_id": summary["run_id"],
+        "as_of": night.as_of,
+        "state": "published",
+        "pack": f"{summary['pack']['id']}/{summary['pack']['version']}",
+        "code_version": night.code_version,
+        "counts": summary["conservation"],
+    }
+    with _warehouse(night) as warehouse:
+        warehouse.commit(run, night.work / "decisions", night.work / "worklists")

@@ -1,0 +1,145 @@
+"""What a night found, as counts and words: the manifest, the report and the last words of a run all read it.
+
+The same inputs give the same summary: no clock, no timing, no path of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from flows.context import Night
+from rules.model import BandSet, Pack
+from schemas.reasons import REASONS
+from schemas.vocabulary import LISTS, TABLES
+from transforms.summarise import b12_band_sets, clinic_counts, funnel, list_counts, status_counts
+
+Summary = dict[str, Any]
+
+_UNSEEN: Final = {
+    "conditions": "no diagnosis was seen: symptoms, the neurological flag, pregnancy and causes rest on results alone",
+    "procedures": "no surgery was seen as a risk factor or cause",
+    "orders": "requests that are already open did not keep anybody off a list",
+}
+
+
+def summarised(
+    night: Night,
+    run_id: str,
+    pack: Pack,
+    decisions: pl.LazyFrame,
+    histograms: pl.LazyFrame,
+    conservation: Sequence[Mapping[str, Any]],
+    reasons: pl.DataFrame,
+) -> Summary:
+    """The summary of one run; `decisions` has one row per person, `histograms` one per pass, unit and bin."""
+    return {
+        "run_id": run_id,
+        "as_of": night.as_of.isoformat(),
+        "timezone": night.settings.screen.timezone,
+        "code_version": night.code_version,
+        "previous_as_of": None,
+        "suppress_below": night.settings.limits.suppress_below,
+        "sign_off_line": pack.sign_off.line,
+        "pack": _pack(pack),
+        "funnel": _funnel(decisions, conservation),
+        "lists": _lists(decisions),
+        "clinics": _clinics(decisions),
+        "statuses": _statuses(decisions, pack),
+        "b12_histogram": _histograms(histograms.collect(), pack),
+        "conservation": [dict(line) for line in conservation],
+        "quarantine": _quarantine(reasons),
+        "notes": _notes(conservation),
+    }
+
+
+def _pack(pack: Pack) -> Summary:
+    return {
+        "id": pack.id,
+        "version": pack.version,
+        "title": pack.title,
+        "sha256": pack.sha256,
+        "sign_off": pack.sign_off.state,
+        "rows_held": list(dict.fromkeys(row.id for row in pack.decisions)),
+        "rows_not_held": list(pack.rows_not_held),
+    }
+
+
+def _funnel(decisions: pl.LazyFrame, conservation: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    counts = funnel(decisions).collect().to_dicts()[0]
+    patients = next(line for line in conservation if line["table"] == "patients")
+    stayed = counts["decided"] + patients["quarantined"]
+    return [
+        ["patient records in the extract", stayed + patients["opted_out"]],
+        ["not opted out", stayed],
+        ["decided on", counts["decided"]],
+        ["alive and registered", counts["registered"]],
+        ["of screening age", counts["adult"]],
+        ["not on B12 replacement", counts["not_on_replacement"]],
+        ["on a worklist", counts["listed"]],
+    ]
+
+
+def _lists(decisions: pl.LazyFrame) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {name: {} for name in LISTS}
+    for line in list_counts(decisions).collect().to_dicts():
+        found[line["list"]][line["priority"]] = line["people"]
+    return found
+
+
+def _clinics(decisions: pl.LazyFrame) -> dict[str, dict[str, int]]:
+    lines = clinic_counts(decisions).collect().to_dicts()
+    return {line["clinic_id"]: {name: line[name] for name in ("people", *LISTS)} for line in lines}
+
+
+def _statuses(decisions: pl.LazyFrame, pack: Pack) -> list[list[Any]]:
+    labels = {row.id: row.label for row in reversed(pack.decisions)}
+    lines = status_counts(decisions).collect().to_dicts()
+    return [
+        [line["clinical_status"], line["rule_id"], labels[line["rule_id"]], line["people"]] for line in lines
+    ]
+
+
+def _histograms(bins: pl.DataFrame, pack: Pack) -> list[Summary]:
+    of_unit = [(bands, bins.filter(pl.col("unit") == bands.unit)) for bands in b12_band_sets(pack)]
+    return [_histogram(bands, found) for bands, found in of_unit if found["upper_edge"].count()]
+
+
+def _histogram(bands: BandSet, bins: pl.DataFrame) -> Summary:
+    """Counts over bins of one width from 0 up, empty ones included; the last also holds all that is higher."""
+    width = float(bins.select((pl.col("upper_edge") - pl.col("lower_edge")).max()).item())
+    numbered = (
+        bins.with_columns(bin=(pl.col("lower_edge") / width).round().cast(pl.Int64))
+        .group_by("bin")
+        .agg(pl.col("results").sum())
+        .sort("bin")
+    )
+    counts = dict(zip(numbered["bin"].to_list(), numbered["results"].to_list(), strict=True))
+    last = max(counts)
+    return {
+        "unit": bands.unit,
+        "edges": [round(number * width, 6) for number in range(last + 2)],
+        "counts": [counts.get(number, 0) for number in range(last + 1)],
+        "low_limit": next(band.lt for band in bands.bands if band.name == "LOW"),
+        "high_limit": next(band.gt for band in bands.bands if band.name == "UNLIKELY"),
+    }
+
+
+def _quarantine(reasons: pl.DataFrame) -> list[Summary]:
+    return [
+        {
+            "table": line["table_name"],
+            "reason": line["reason"],
+            "sentence": REASONS[line["reason"]].sentence,
+            "severity": REASONS[line["reason"]].severity,
+            "count": line["rows"],
+        }
+        for line in reasons.sort("table_name", "reason").to_dicts()
+    ]
+
+
+def _notes(conservation: Iterable[Mapping[str, Any]]) -> list[str]:
+    absent = [line["table"] for line in conservation if not line["rows_in"]]
+    return [f"There are no `{table}`: {_UNSEEN[table]}." for table in TABLES if table in absent and table in _UNSEEN]

@@ -1,0 +1,176 @@
+"""A rule pack in words: what a clinician reads before signing, and what stands in the way of signing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rules.model import Band, BandSet, Condition, DecisionRow, Fact, Output, Pack
+
+_KNOWLEDGE = ("K", "P")
+
+
+def check_lines(pack: Pack) -> list[str]:
+    """One line per open point of a pack that loads: sign-off, weak evidence, rows not held, codes held back."""
+    entries = list(_facts(pack))
+    unsigned = [name for name, fact in entries if fact.state != "signed"]
+    by_knowledge = [name for name, fact in entries if _rests_on(fact, "K")]
+    by_choice = [name for name, fact in entries if _rests_on(fact, "P")]
+    both = [name for name, fact in entries if set(fact.evidence) == set(_KNOWLEDGE)]
+    return [
+        f"{pack.id}/{pack.version} is complete: {len(pack.decisions)} decision rows, {len(pack.codes)} codes.",
+        pack.sign_off.line,
+        f"{len(unsigned)} of {len(entries)} entries are not signed.",
+        _named("rest on general knowledge alone [K]", by_knowledge),
+        _named("rest on a choice of this project alone [P]", by_choice),
+        _named("rest on general knowledge and project choice alone [K, P]", both),
+        f"{pack.codes_held_back} codes are held back (not verified, or excepted) and do not match.",
+        f"{pack.names_held_back} medicine names wait for review and do not match.",
+        f"{len(pack.rows_not_held)} rows of the clinical table are not held:",
+        *(f"  {row}" for row in pack.rows_not_held),
+    ]
+
+
+def _rests_on(fact: Fact, tag: str) -> bool:
+    return set(fact.evidence) == {tag}
+
+
+def _named(what: str, names: Sequence[str]) -> str:
+    return f"{len(names)} entries {what}" + (f": {', '.join(names)}." if names else ".")
+
+
+def _facts(pack: Pack) -> Iterator[tuple[str, Fact]]:
+    """Every cited entry of a pack, by name."""
+    yield from ((parameter.id, parameter.fact) for parameter in pack.parameters.values())
+    yield from ((bands.id, bands.fact) for bands in pack.band_sets)
+    yield from ((clue.id, clue.fact) for clue in pack.clues)
+    yield from ((form.concept, form.fact) for form in pack.replacement_forms)
+    yield from ((f"cause {cause.id}", cause.fact) for cause in pack.causes)
+    yield from ((regimen.id, regimen.fact) for regimen in pack.regimens.values())
+    yield from ((row.key, row.fact) for row in pack.decisions)
+
+
+def show_markdown(pack: Pack) -> str:
+    """The pack as Markdown: sign-off, decision table in order, bands, parameters, clues, regimens, sources."""
+    parts = [
+        [
+            f"# {pack.title}",
+            "",
+            f"Pack `{pack.id}/{pack.version}`. {pack.population}",
+            "",
+            pack.sign_off.line,
+        ],
+        ["## Decision table", "", "The first row that holds decides.", "", *_decision_lines(pack)],
+        ["## Rows not held", "", *(f"- {row}" for row in pack.rows_not_held)],
+        ["## How a result is read", "", *_band_lines(pack)],
+        ["## Parameters", "", *_parameter_lines(pack)],
+        ["## Symptoms and signs", "", *_clue_lines(pack, ("symptom",))],
+        ["## Risk factors", "", *_clue_lines(pack, ("ng239", "aafp", "bsh"))],
+        ["## Context", "", *_clue_lines(pack, ("context",))],
+        ["## What counts as vitamin B12", "", *_replacement_lines(pack)],
+        ["## Likely cause, first match", "", *_cause_lines(pack)],
+        ["## Regimens", "", *_regimen_lines(pack)],
+        ["## Sources", "", *_source_lines(pack)],
+        ["## Pack", "", f"sha256 `{pack.sha256}`"],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _cited(fact: Fact) -> str:
+    return f"[{', '.join(fact.evidence)}; {fact.state}]"
+
+
+def _decision_lines(pack: Pack) -> Iterator[str]:
+    for place, row in enumerate(pack.decisions, start=1):
+        yield f"{place}. **{row.key}** {row.label}: status `{row.status}`, {_when(row.when)}. {_cited(row.fact)}"
+        yield f"   Reason: {row.reason}"
+        yield from _output_lines(row)
+    yield ""
+    for worklist, condition in pack.suppressed_by.items():
+        yield f"Nobody is put on `{worklist}` {_when(condition)}."
+
+
+def _output_lines(row: DecisionRow) -> Iterator[str]:
+    for output in row.outputs:
+        yield f"   - `{output.worklist}` {_priorities(output)}{_extras(output)}: {output.action}"
+    if not row.outputs:
+        yield "   - no list"
+
+
+def _priorities(output: Output) -> str:
+    named = [
+        f"{choice.priority} {_when(choice.when)}" if choice.when else f"{choice.priority} otherwise"
+        for choice in output.priorities
+    ]
+    only = output.priorities[0]
+    return only.priority if len(named) == 1 and not only.when else "; ".join(named)
+
+
+def _extras(output: Output) -> str:
+    regimen = {"": "", "by_cause": ", regimen by cause"}.get(output.regimen, f", regimen {output.regimen}")
+    due = f", due {output.due_days} days after the index sample" if output.due_days else ""
+    return regimen + due
+
+
+def _when(condition: Condition) -> str:
+    if not condition:
+        return "always"
+    return "when " + " and ".join(f"{fact} is {' or '.join(words)}" for fact, words in condition.items())
+
+
+def _band_lines(pack: Pack) -> Iterator[str]:
+    for bands in pack.band_sets:
+        applies = f", {bands.applies}" if bands.applies else ""
+        named = "; ".join(f"{band.name} {_limits(band, bands)}" for band in bands.bands)
+        yield f"- `{bands.analyte}` in {bands.unit}{applies}: {named}. {bands.fact.source}. {_cited(bands.fact)}"
+
+
+def _limits(band: Band, bands: BandSet) -> str:
+    named = (("at least", band.ge), ("over", band.gt), ("below", band.lt), ("at most", band.le))
+    return (
+        " and ".join(f"{word} {limit:g}" for word, limit in named if limit is not None) or f"any {bands.unit}"
+    )
+
+
+def _parameter_lines(pack: Pack) -> Iterator[str]:
+    yield "| parameter | value | unit | meaning | evidence |"
+    yield "|---|---|---|---|---|"
+    for entry in pack.parameters.values():
+        value = entry.value if isinstance(entry.value, str) else f"{entry.value:.10g}"
+        yield f"| `{entry.id}` | {value} | {entry.unit} | {entry.meaning} | {_cited(entry.fact)} |"
+
+
+def _clue_lines(pack: Pack, groups: Sequence[str]) -> Iterator[str]:
+    for clue in pack.clues:
+        if clue.group not in groups:
+            continue
+        notes = [
+            f"neurological, {clue.neuro.replace('_', ' ')}" if clue.neuro else "",
+            "low weight" if clue.low_weight else "",
+            "while supplied" if clue.current_only else "",
+            "second factor of the metformin tier" if clue.tier_c else "",
+        ]
+        lists = ", ".join(f"`{concept}`" for concept in clue.concepts) or "computed"
+        yield f"- {'; '.join([clue.label, *filter(None, notes)])} ({lists}) {_cited(clue.fact)}"
+
+
+def _replacement_lines(pack: Pack) -> Iterator[str]:
+    for form in pack.replacement_forms:
+        counts = f"counts, form {form.form}" if form.counts else "never treatment"
+        yield f"- `{form.concept}`: {counts}. {form.fact.source}. {_cited(form.fact)}"
+
+
+def _cause_lines(pack: Pack) -> Iterator[str]:
+    for place, cause in enumerate(pack.causes, start=1):
+        lasting = ", irreversible" if cause.irreversible else ""
+        yield f"{place}. {cause.label}{lasting}: {cause.regimen_id}. {cause.fact.source}. {_cited(cause.fact)}"
+
+
+def _regimen_lines(pack: Pack) -> Iterator[str]:
+    for regimen in pack.regimens.values():
+        yield f"- **{regimen.id}** {regimen.text} {_cited(regimen.fact)}"
+
+
+def _source_lines(pack: Pack) -> Iterator[str]:
+    yield "- S: numbered statement of the clinical article the screen was asked to carry out (awaiting review)."
+    yield "- K: general clinical knowledge, to be checked by a clinician. P: a choice of this project."
+    yield from (f"- {tag}: {title}" for tag, title in pack.sources.items())

@@ -1,0 +1,231 @@
+"""The folder source: finds the files of each canonical table and checks every one to its last byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow
+from pyarrow import parquet
+
+from schemas.errors import InputRefused
+from schemas.vocabulary import REQUIRED_TABLES, TABLES
+from sources.base import Part, SourceSettings, TableMapping
+from sources.headers import bind, check_mapping, closest, read_header, refuse_other_encoding
+from sources.streams import (
+    Compression,
+    Delivery,
+    check_encoding,
+    count_rows,
+    decoded,
+    decompressed,
+    is_utf8,
+    peek,
+    refuse_nul,
+)
+
+CSV_SUFFIXES: dict[str, Compression] = {".csv": "none", ".csv.gz": "gzip", ".csv.zst": "zstd"}
+SUFFIXES = (*CSV_SUFFIXES, ".parquet")
+EXPECTED_FILES = "<table>.csv, .csv.gz, .csv.zst or .parquet, or a folder <table> of such files"
+UNFINISHED_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".swp", ".bak", "~")
+FILES_NAMED = 12
+READERS = 4
+
+
+@dataclass(frozen=True)
+class _Found:
+    table: str
+    path: Path
+    name: str
+
+
+def discover(source: SourceSettings, work: Path) -> list[Part]:
+    """One part per file of the source's folder, by table in canonical order and then by name.
+
+    Every file is read once to its end: hashed as delivered, decompressed with its checksums compared, counted
+    without a parser, its header bound by name. `work` receives a UTF-8 copy of each file in another encoding
+    and nothing else is written. Raises InputRefused where a required table is missing or a file cannot be
+    trusted, and ConfigurationError where the source's own settings cannot be meant.
+    """
+    check_mapping(source)
+    check_encoding(source.encoding, f"source {source.name}")
+    found = _find_tables(source)
+    with ThreadPoolExecutor(max_workers=READERS) as readers:
+        return list(readers.map(lambda file: _read_part(file, source, work), found))
+
+
+def _find_tables(source: SourceSettings) -> list[_Found]:
+    entries = _visible(source.path, f"source {source.name}")
+    if not entries:
+        raise InputRefused(
+            f"source {source.name}: the folder {source.path} is empty", f"Expected {EXPECTED_FILES}."
+        )
+    return [found for table in TABLES for found in _find_table(table, entries, source)]
+
+
+def _visible(folder: Path, where: str) -> list[Path]:
+    """What a folder holds, by name, without hidden, marker and unfinished files."""
+    if not folder.is_dir():
+        problem = "is a file, not a folder" if folder.is_file() else "does not exist"
+        raise InputRefused(f"{where}: the extract folder {folder} {problem}", f"Expected {EXPECTED_FILES}.")
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputRefused(f"{where}: the folder {folder} cannot be read ({error.strerror})") from None
+    return [
+        entry
+        for entry in entries
+        if not entry.name.startswith((".", "_", "~", "#"))
+        and not entry.name.lower().endswith(UNFINISHED_SUFFIXES)
+    ]
+
+
+def _find_table(table: str, entries: Sequence[Path], source: SourceSettings) -> list[_Found]:
+    candidates = [entry for entry in entries if _table_of(entry) == table]
+    if len(candidates) > 1:
+        raise InputRefused(
+            f"source {source.name}: table {table} is there more than once: {_names(candidates)}",
+            f"Keep one of them, or put all parts into one folder {table}.",
+        )
+    if not candidates:
+        _refuse_missing(table, entries, source)
+        return []
+    entry = candidates[0]
+    if not entry.is_dir():
+        return [_Found(table, entry, entry.name)]
+    return [_Found(table, part, f"{table}/{part.name}") for part in _parts_of(entry, source)]
+
+
+def _table_of(entry: Path) -> str | None:
+    """The table an entry is named for, as written; null where it is not a file or folder of ours."""
+    if entry.is_dir():
+        return entry.name
+    suffix = _suffix(entry)
+    return entry.name[: -len(suffix)] if suffix else None
+
+
+def _suffix(entry: Path) -> str | None:
+    return next((suffix for suffix in SUFFIXES if entry.name.lower().endswith(suffix)), None)
+
+
+def _parts_of(folder: Path, source: SourceSettings) -> list[Path]:
+    where = f"source {source.name}: folder {folder.name}"
+    parts = _visible(folder, where)
+    if not parts:
+        raise InputRefused(f"{where} holds no parts", "Deliver its parts, or remove the folder.")
+    # A part that is passed over in silence would be missing from every decision.
+    if strange := [part for part in parts if part.is_dir() or not _suffix(part)]:
+        raise InputRefused(
+            f"{where} holds what is not a part: {_names(strange)}",
+            f"Expected only {', '.join(SUFFIXES)} files.",
+        )
+    return parts
+
+
+def _refuse_missing(table: str, entries: Sequence[Path], source: SourceSettings) -> None:
+    """Raise InputRefused for an absent table that is required, or that is there under a name like its own."""
+    alike = [entry for entry in entries if entry.name.split(".")[0].casefold() == table]
+    if table not in REQUIRED_TABLES and not alike:
+        return
+    by_stem = {entry.name.split(".")[0]: entry for entry in entries if _table_of(entry) not in TABLES}
+    near = alike[0] if alike else by_stem.get(closest(table, by_stem) or "")
+    raise InputRefused(
+        f"source {source.name}: table {table} not found in {source.path}; found: {_names(entries)}",
+        f"Expected {EXPECTED_FILES}."
+        + (f" Did you mean {near.name} -> {_right_name(table, near)}?" if near else ""),
+    )
+
+
+def _right_name(table: str, entry: Path) -> str:
+    return table if entry.is_dir() else f"{table}{_suffix(entry) or '.csv'}"
+
+
+def _names(entries: Sequence[Path]) -> str:
+    shown = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries[:FILES_NAMED]]
+    more = len(entries) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _read_part(found: _Found, source: SourceSettings, work: Path) -> Part:
+    where = f"source {source.name}, {found.name}"
+    if not found.path.is_file():
+        raise InputRefused(f"{where}: not a readable file", "Expected a regular file, or a link to one.")
+    read = _read_parquet if _suffix(found.path) == ".parquet" else _read_csv
+    return read(found, source, work, where)
+
+
+def _read_csv(found: _Found, source: SourceSettings, work: Path, where: str) -> Part:
+    compression = CSV_SUFFIXES[_suffix(found.path) or ".csv"]
+    delivery = Delivery(found.path, where)
+    blocks = decompressed(delivery.blocks(), compression, where)
+    read_path = found.path
+    if not is_utf8(source.encoding):
+        read_path, compression = _copy_path(source, found, work), "none"
+        blocks = decoded(blocks, source.encoding, read_path, where)
+    head, blocks = peek(blocks)
+    refuse_other_encoding(head, where)
+    refuse_nul(head, 0, where)
+    header = read_header(head, source, where)
+    columns = bind(header.names, found.table, _mapping(source, found.table), where)
+    rows = count_rows(blocks, header, where)
+    delivery.refuse_if_changed()
+    return Part(
+        source=source.name,
+        table=found.table,
+        name=found.name,
+        read_path=read_path,
+        format="csv",
+        compression=compression,
+        delimiter=source.delimiter,
+        header=header.names,
+        columns=columns,
+        rows=rows,
+        sha256=delivery.sha256,
+        size=delivery.size,
+    )
+
+
+def _copy_path(source: SourceSettings, found: _Found, work: Path) -> Path:
+    # Names of sources and parts come from outside, so neither may shape the path.
+    return work / f"decoded-{hashlib.sha256(f'{source.name}/{found.name}'.encode()).hexdigest()[:16]}.csv"
+
+
+def _read_parquet(found: _Found, source: SourceSettings, work: Path, where: str) -> Part:
+    delivery = Delivery(found.path, where)
+    _exhaust(delivery.blocks())
+    if delivery.size == 0:
+        raise InputRefused(f"{where}: the file is empty", "Deliver the file again.")
+    try:
+        footer = parquet.read_metadata(found.path)
+        header = tuple(footer.schema.to_arrow_schema().names)
+    except (pyarrow.ArrowException, OSError):
+        raise InputRefused(
+            f"{where}: not a readable Parquet file, or cut before its end", "Deliver the file again."
+        ) from None
+    delivery.refuse_if_changed()
+    return Part(
+        source=source.name,
+        table=found.table,
+        name=found.name,
+        read_path=found.path,
+        format="parquet",
+        compression="none",
+        delimiter=source.delimiter,
+        header=header,
+        columns=bind(header, found.table, _mapping(source, found.table), where),
+        rows=footer.num_rows,
+        sha256=delivery.sha256,
+        size=delivery.size,
+    )
+
+
+def _exhaust(blocks: Iterable[bytes]) -> None:
+    deque(blocks, maxlen=0)
+
+
+def _mapping(source: SourceSettings, table: str) -> TableMapping:
+    return source.tables.get(table, TableMapping())

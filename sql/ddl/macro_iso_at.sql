@@ -1,0 +1,15 @@
+-- One local instant of an ISO date (its end) or date-time; null where it is neither, such as 31 February.
+create or replace temp macro iso_at(reported, zone) as
+    case
+        when length(reported) = 10
+            then case
+                when regexp_full_match(reported, '\d{4}-\d{2}-\d{2}')
+                    then try_cast(reported as date) + time '23:59:59.999999'
+            end
+        when regexp_full_match(reported, '\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?')
+            then try_cast(left(reported, 26) as timestamp)
+        when regexp_full_match(
+            reported, '\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)? ?(?:[Zz]|[+-][01]\d(?::?[0-5]\d)?)'
+        )
+            then offset_at(reported, zone)
+    end;

@@ -1,0 +1,3 @@
+-- One coded word as it is compared: lower case, dashes for spaces and underscores.
+create or replace temp macro word(reported) as
+    replace(replace(replace(lower(reported), ' ', '-'), '_', '-'), 'canceled', 'cancelled');

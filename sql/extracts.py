@@ -1,0 +1,120 @@
+"""How DuckDB is told to read a group of files: explicit text columns, bound by name, nothing guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sql.statements import identifier, text_literal
+
+
+class Part(Protocol):
+    """One readable file of one canonical table; `rows` was counted without a parser."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def table(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def read_path(self) -> Path: ...
+    @property
+    def format(self) -> Literal["csv", "parquet"]: ...
+    @property
+    def compression(self) -> Literal["none", "gzip", "zstd"]: ...
+    @property
+    def delimiter(self) -> str: ...
+    @property
+    def header(self) -> tuple[str, ...]: ...
+    @property
+    def columns(self) -> Mapping[str, str]: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+class TableMapping(Protocol):
+    @property
+    def constants(self) -> Mapping[str, str]: ...
+    @property
+    def date_formats(self) -> tuple[str, ...]: ...
+
+
+class Source(Protocol):
+    """The words of one configured source."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def mode(self) -> Literal["snapshot", "increment"]: ...
+    @property
+    def decimal_comma(self) -> bool: ...
+    @property
+    def tables(self) -> Mapping[str, Any]: ...
+    @property
+    def test_codes(self) -> Mapping[str, str]: ...
+    @property
+    def test_names(self) -> Mapping[str, str]: ...
+    @property
+    def test_units(self) -> Mapping[str, str]: ...
+    @property
+    def code_systems(self) -> Mapping[str, str]: ...
+
+
+def alike(parts: Sequence[Part]) -> list[list[Part]]:
+    """The parts in groups that one statement can read: same source, table, format and header."""
+    groups: dict[tuple[object, ...], list[Part]] = {}
+    for part in parts:
+        written = (part.format, part.compression, part.delimiter, part.header, tuple(sorted(part.columns.items())))
+        groups.setdefault((part.source, part.table, *written), []).append(part)
+    return list(groups.values())
+
+
+def every_column(parts: Sequence[Part], max_line_bytes: int) -> str:
+    """A query with the columns of the files as c0, c1, ... in file order, and which file each row stands in."""
+    return _csv(parts, max_line_bytes) if parts[0].format == "csv" else _parquet(parts)
+
+
+def canonical(part: Part, columns: Sequence[str], constants: Mapping[str, str]) -> str:
+    """A query with exactly the canonical columns, taken from the view `every_column`.
+
+    A column that the files lack is the site's constant for it, or null.
+    """
+    place = {name: f"c{number}" for number, name in enumerate(part.header)}
+
+    def expression(column: str) -> str:
+        if column in constants:
+            return text_literal(constants[column])
+        return place[part.columns[column]] if column in part.columns else "cast(null as varchar)"
+
+    listed = ", ".join(f"{expression(column)} as {column}" for column in columns)
+    return f"select part_index, {listed} from every_column"
+
+
+def _csv(parts: Sequence[Part], max_line_bytes: int) -> str:
+    first = parts[0]
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(first.header)))
+    compression = {"none": "none", "gzip": "gzip", "zstd": "zstd"}[first.compression]
+    return (
+        f"select *, file_index as part_index from read_csv({_paths(parts)}, columns = {{{columns}}}, "
+        f"auto_detect = false, header = true, delim = {text_literal(first.delimiter)}, quote = '\"', escape = '\"', "
+        f"compression = '{compression}', strict_mode = true, null_padding = false, nullstr = '', "
+        f"max_line_size = {max_line_bytes}, buffer_size = {8 * max_line_bytes}, "
+        "store_rejects = true, rejects_table = 'reject_errors', rejects_scan = 'reject_scans', rejects_limit = 0)"
+    )
+
+
+def _parquet(parts: Sequence[Part]) -> str:
+    listed = ", ".join(
+        f"nullif(cast({identifier(name)} as varchar), '') as c{number}" for number, name in enumerate(parts[0].header)
+    )
+    return f"select file_index as part_index, {listed} from read_parquet({_paths(parts)})"
+
+
+def _paths(parts: Sequence[Part]) -> str:
+    return "[" + ", ".join(text_literal(str(part.read_path)) for part in parts) + "]"

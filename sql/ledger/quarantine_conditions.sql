@@ -1,0 +1,52 @@
+-- One row per refused condition row: why, where it stands, and its columns as text. Of a malformed line only where it stands.
+with
+why as (
+    select
+        row_no,
+        list_sort(list_distinct(flatten(list(reasons)))) as reasons
+    from work.refused
+    where table_name = 'conditions'
+    group by row_no
+),
+
+refused as (
+    select
+        array_to_string(why.reasons, '; ') as reasons,
+        staged.source,
+        parts.name as file,
+        cast(null as ubigint) as line,
+        coalesce(people.patient_id, staged.patient_id) as patient_id,
+        staged.code_system,
+        staged.code,
+        staged.name,
+        staged.condition_id,
+        coalesce(staged.onset_on_raw, cast(staged.onset_on as varchar)) as onset_on,
+        coalesce(staged.recorded_on_raw, cast(staged.recorded_on as varchar)) as recorded_on,
+        coalesce(staged.resolved_on_raw, cast(staged.resolved_on as varchar)) as resolved_on,
+        staged.status,
+        cast(staged.is_family_history as varchar) as is_family_history,
+        coalesce(staged.received_at_raw, cast(staged.received_at as varchar)) as received_at
+    from why
+    inner join work.conditions as staged on staged.rowid = why.row_no
+    inner join work.parts on parts.part_no = staged.part_no
+    left join work.people on people.patient_no = staged.patient_no
+),
+
+malformed as (
+    select
+        'malformed_line' as reasons,
+        parts.source,
+        parts.name as file,
+        malformed.line
+    from work.malformed
+    inner join work.parts on parts.part_no = malformed.part_no
+    where parts.table_name = 'conditions'
+)
+
+select *
+from (
+    select * from refused
+    union all by name
+    select * from malformed
+)
+order by all;

@@ -1,0 +1,19 @@
+-- One row per condition in force.
+copy (
+    select
+        persons.person_key,
+        versions.person_bucket,
+        versions.row_no,
+        evidence_id(versions.condition_id, versions.content_hash) as evidence_id,
+        codes.code_id,
+        versions.onset_on,
+        versions.recorded_on,
+        versions.resolved_on,
+        versions.status,
+        versions.is_family_history
+    from versions_conditions as versions
+    inner join work.selected
+        on selected.row_no = versions.row_no and selected.table_name = 'conditions' and selected.state = 'in_force'
+    inner join work.persons on persons.patient_no = versions.patient_no
+    inner join (select distinct code_id, code_key from work.codes) as codes on codes.code_key = versions.code_key
+) to $path (format parquet, compression {compression});

@@ -1,0 +1,25 @@
+-- One row per laboratory result in force.
+copy (
+    select
+        persons.person_key,
+        versions.person_bucket,
+        versions.row_no,
+        evidence_id(versions.result_id, versions.content_hash) as evidence_id,
+        versions.source,
+        versions.concept,
+        versions.collected_at,
+        versions.is_date_only,
+        versions.received_at,
+        versions.value,
+        versions.unit,
+        versions.status,
+        versions.sample_id,
+        versions.reference_low,
+        versions.reference_high,
+        versions.decimal_comma,
+        versions.code
+    from versions_labs as versions
+    inner join work.selected
+        on selected.row_no = versions.row_no and selected.table_name = 'labs' and selected.state = 'in_force'
+    inner join work.persons on persons.patient_no = versions.patient_no
+) to $path (format parquet, compression {compression});

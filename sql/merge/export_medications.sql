@@ -1,0 +1,23 @@
+-- One row per medication in force.
+copy (
+    select
+        persons.person_key,
+        versions.person_bucket,
+        versions.row_no,
+        evidence_id(versions.medication_id, versions.content_hash) as evidence_id,
+        codes.code_id,
+        versions.start_on,
+        versions.end_on,
+        versions.days_supply,
+        versions.dose_quantity,
+        versions.dose_unit,
+        versions.doses_per_day,
+        versions.kind,
+        versions.route,
+        versions.status
+    from versions_medications as versions
+    inner join work.selected
+        on selected.row_no = versions.row_no and selected.table_name = 'medications' and selected.state = 'in_force'
+    inner join work.persons on persons.patient_no = versions.patient_no
+    inner join (select distinct code_id, code_key from work.codes) as codes on codes.code_key = versions.code_key
+) to $path (format parquet, compression {compression});

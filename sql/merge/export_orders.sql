@@ -1,0 +1,15 @@
+-- One row per order in force.
+copy (
+    select
+        persons.person_key,
+        versions.person_bucket,
+        versions.row_no,
+        evidence_id(null, versions.content_hash) as evidence_id,
+        versions.concept,
+        versions.ordered_on,
+        versions.status
+    from versions_orders as versions
+    inner join work.selected
+        on selected.row_no = versions.row_no and selected.table_name = 'orders' and selected.state = 'in_force'
+    inner join work.persons on persons.patient_no = versions.patient_no
+) to $path (format parquet, compression {compression});

@@ -1,0 +1,15 @@
+-- One row per valid version of medications: when it happened, when it was received, and what decides between versions.
+create or replace temp table known as
+select
+    versions.row_no,
+    versions.patient_no,
+    versions.key_hash,
+    versions.content_hash,
+    coalesce(versions.received_at, versions.start_on + time '23:59:59.999999') as received_at,
+    coalesce(versions.start_on + time '23:59:59.999999' <= $as_of_end, true) and coalesce(versions.received_at <= $as_of_end, true) as is_seen,
+    0 as standing,
+    versions.status in ('entered-in-error', 'cancelled') as is_withdrawn,
+    false as keeps_ties,
+    null as sample_hash
+from versions_medications as versions
+inner join work.persons on persons.patient_no = versions.patient_no;

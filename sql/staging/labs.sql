@@ -1,0 +1,171 @@
+-- One row per laboratory row in scope, typed; of a person who opted out, a blank row that only counts.
+insert into work.labs by name
+with
+named as (
+    select
+        extract.*,
+        code_text(extract.code) as code_text,
+        coalesce(written.system, tolerant.system) as system,
+        coalesce(written.is_prefix, tolerant.is_prefix, false) as is_prefix
+    from extract
+    left join spelling as written on written.spelling = extract.code_system
+    left join spelling as tolerant
+        on tolerant.spelling = case when written.system is null then squeezed(extract.code_system) end
+),
+
+plain as (
+    select
+        *,
+        case when is_prefix then replace(code_text, '.', '') else code_text end as match_text,
+        case when is_prefix then left(replace(code_text, '.', ''), 3) else code_text end as scope_key
+    from named
+),
+
+met as (
+    select
+        plain.*,
+        coalesce(local_code.concept, local_name.concept) as local_concept,
+        scope.concept as listed_concept,
+        case
+            when scope.system is not null then is_listed(plain.match_text, scope.whole_codes, scope.prefixes)
+            else false
+        end as is_listed_code
+    from plain
+    left join site_test_codes as local_code on local_code.reported_code = plain.code_text
+    left join site_test_names as local_name on local_name.reported_name = lower(tidy(plain.test_name))
+    left join scope on scope.system = plain.system and scope.key = plain.scope_key
+),
+
+scoped as (
+    select
+        *,
+        coalesce(local_concept, listed_concept) as concept,
+        concat_ws(
+            chr(31),
+            coalesce(patient_id, ''), coalesce(value, ''), coalesce(unit, ''),
+            coalesce(collected_at, ''), coalesce(code_system, ''), coalesce(code, ''),
+            coalesce(test_name, ''), coalesce(result_id, ''), coalesce(sample_id, ''),
+            coalesce(received_at, ''), coalesce(status, ''), coalesce(reference_low, ''),
+            coalesce(reference_high, ''), coalesce(performing_lab, '')
+        ) as row_text
+    from met
+    where is_listed_code or local_concept is not null
+),
+
+owned as (
+    select
+        scoped.*,
+        people.patient_no,
+        opted_out.person_hash is not null as is_opted_out
+    from (
+        select
+            *,
+            needs_trimming(row_text) as is_untidy,
+            case when is_untidy then tidy(patient_id) else patient_id end as person_id
+        from scoped
+    ) as scoped
+    left join work.people on people.source = $source and people.patient_id = scoped.person_id
+    left join work.opted_out
+        on
+            opted_out.person_hash
+            = case when people.patient_no is null then person_hash($source, scoped.person_id) end
+),
+
+chosen as (
+    select
+        *,
+        case when is_opted_out then 2 when is_untidy then 1 else 0 end as treatment
+    from owned
+),
+
+trimmed as (
+    select
+        $first_part + part_index as part_no,
+        patient_no,
+        is_opted_out,
+        treatment,
+        row_text,
+        system,
+        concept,
+        treated(patient_id, treatment) as patient_id,
+        treated(value, treatment) as value,
+        treated(unit, treatment) as unit,
+        treated(collected_at, treatment) as collected_at,
+        treated(code_system, treatment) as code_system,
+        treated(code, treatment) as code,
+        treated(test_name, treatment) as test_name,
+        treated(result_id, treatment) as result_id,
+        treated(sample_id, treatment) as sample_id,
+        treated(received_at, treatment) as received_at,
+        treated(status, treatment) as status,
+        treated(reference_low, treatment) as reference_low,
+        treated(reference_high, treatment) as reference_high,
+        treated(performing_lab, treatment) as performing_lab
+    from chosen
+),
+
+typed as (
+    select
+        *,
+        read_at(collected_at, $zone, $date_formats, $instant_formats) as collected_at_read,
+        read_at(received_at, $zone, $date_formats, $instant_formats) as received_at_read,
+        md5_number(
+            case treatment
+                when 0 then $source || chr(31) || row_text
+                else concat_ws(
+                    chr(31),
+                    $source,
+                    coalesce(patient_id, ''), coalesce(value, ''), coalesce(unit, ''),
+                    coalesce(collected_at, ''), coalesce(code_system, ''),
+                    coalesce(code, ''), coalesce(test_name, ''), coalesce(result_id, ''),
+                    coalesce(sample_id, ''), coalesce(received_at, ''),
+                    coalesce(status, ''), coalesce(reference_low, ''),
+                    coalesce(reference_high, ''), coalesce(performing_lab, '')
+                )
+            end
+        ) as content_hash
+    from trimmed
+)
+
+select
+    $source as source,
+    typed.part_no,
+    typed.patient_no,
+    typed.is_opted_out,
+    case when typed.patient_no is null then typed.patient_id end as patient_id,
+    case when not typed.is_opted_out then typed.concept end as concept,
+    typed.value,
+    coalesce(typed.unit, unit_of_code.unit, unit_of_name.unit, unit_of_concept.unit) as unit,
+    typed.collected_at_read as collected_at,
+    coalesce(typed.system, typed.code_system) as code_system,
+    upper(typed.code) as code,
+    typed.test_name,
+    typed.result_id,
+    typed.sample_id,
+    typed.received_at_read as received_at,
+    coalesce(word(typed.status), 'final') as status,
+    typed.reference_low,
+    typed.reference_high,
+    typed.performing_lab,
+    coalesce(cast(typed.collected_at_read as time) = time '23:59:59.999999', false) as is_date_only,
+    cast($decimal_comma as boolean) as decimal_comma,
+    case when typed.collected_at_read is null then typed.collected_at end as collected_at_raw,
+    case when typed.received_at_read is null then typed.received_at end as received_at_raw,
+    typed.content_hash,
+    case
+        when typed.result_id is null then typed.content_hash
+        else md5_number(concat_ws(
+            chr(31),
+            $source,
+            coalesce(typed.patient_id, ''),
+            typed.result_id,
+            coalesce(upper(typed.code), lower(typed.test_name), '')
+        ))
+    end as key_hash
+from typed
+left join site_test_units as unit_of_code
+    on unit_of_code.key = case when typed.unit is null then upper(typed.code) end
+left join site_test_units as unit_of_name
+    on unit_of_name.key = case when typed.unit is null then upper(typed.test_name) end
+left join site_test_units as unit_of_concept
+    on unit_of_concept.key = case when typed.unit is null then upper(typed.concept) end;

@@ -1,0 +1,3 @@
+-- One row per row of the registered frame `given`.
+create or replace temp table {name} as
+from given;

@@ -1,0 +1,688 @@
+"""The warehouse: the only module that opens DuckDB.
+
+A night is `stage` (parse once, keep what is in scope), then per table `staged` and `refuse`, patients first, because
+a row of another table is judged by its person; then `select_in_force`, and `commit`. What the night gathers lies
+in a database of its own in the work folder, so that the warehouse file is written in one transaction, and each
+stage may open the warehouse anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import duckdb
+import polars as pl
+
+from schemas.canonical_columns import COLUMNS
+from schemas.errors import ConfigurationError, ContractError, InputRefused, RunLocked, ScreenError
+from schemas.vocabulary import TABLES
+from sql.extracts import Part, Source, alike, canonical, every_column
+from sql.statements import filled, statement, text_literal
+
+SCHEMA_VERSION: Final = 1
+STORAGE_VERSION: Final = "v1.5.0"
+"""Files of this version can be read by DuckDB 1.5 and later."""
+
+STORED_ROWS: Final = 1 << 40
+"""Row numbers from here on are rows of an earlier night; below, rows of tonight."""
+
+MACROS: Final = (
+    "is_exotic",
+    "tidy",
+    "treated",
+    "needs_trimming",
+    "code_text",
+    "is_listed",
+    "squeezed",
+    "offset_at",
+    "iso_at",
+    "read_at",
+    "read_number",
+    "word",
+    "person_hash",
+    "bucket",
+    "evidence_id",
+)
+WORK_TABLES: Final = (
+    "sources",
+    "parts",
+    "malformed",
+    "opted_out",
+    "people",
+    "persons",
+    "duplicates",
+    "refused",
+    "validated",
+    "selected",
+    "codes",
+    *TABLES,
+)
+RUN_TABLES: Final = ("runs", "run_inputs", "quarantine", "decisions", "worklist_items")
+STORE_TABLES: Final = ("schema_version", *RUN_TABLES, *TABLES)
+VIEWS: Final = ("v_worklist", "v_funnel", "v_patient_timeline")
+
+FAMILIES: Final = {
+    "labs": ["lab"],
+    "orders": ["lab"],
+    "medications": ["drug"],
+    "conditions": ["cond", "proc"],
+    "procedures": ["cond", "proc"],
+}
+"""Table -> first words of the codelists that bring its rows into scope."""
+
+END_OF_DAY: Final = time(23, 59, 59, 999999)
+NO_FORMAT: Final = "\x01"
+"""A strptime format that nothing matches: DuckDB refuses an empty list."""
+
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The codes a rule can use, as frames.
+
+    codes: concept, system, code, match, match_code, breadth. drug_names: name (lower case), concept.
+    code_system_aliases: alias (squeezed), system.
+    """
+
+    codes: pl.DataFrame
+    drug_names: pl.DataFrame
+    code_system_aliases: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How much of the machine DuckDB may use; `threads` 0 takes all. `timezone`: where dates without offset are."""
+
+    memory_limit: str = "700MB"
+    threads: int = 0
+    timezone: str = "UTC"
+    max_line_bytes: int = 2 * 1024 * 1024
+
+
+class Warehouse:
+    """One open warehouse file with the night's work database beside it. Use it in a `with` statement.
+
+    Raises RunLocked where another process has the file open, and ConfigurationError where the file is not one of
+    ours or of another layout.
+    """
+
+    def __init__(self, path: Path, work: Path, engine: Engine | None = None) -> None:
+        self.path = path
+        self.work = work
+        self.engine = engine or Engine()
+        self._is_narrowed = False
+
+    def __enter__(self) -> Warehouse:
+        self._connection = duckdb.connect(":memory:", config=self._configuration())
+        try:
+            self._open()
+        except BaseException:
+            self._connection.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    # -- opening ------------------------------------------------------------------------------------------
+
+    def _configuration(self) -> dict[str, Any]:
+        spill = self.work / "spill"
+        chosen: dict[str, Any] = {
+            "memory_limit": self.engine.memory_limit,
+            "temp_directory": str(spill),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+        return chosen | ({"threads": self.engine.threads} if self.engine.threads else {})
+
+    def _open(self) -> None:
+        self._attach(self.path, "store")
+        self._attach(self.work / "night.duckdb", "work")
+        self._check_layout()
+        self._run("set timezone = $zone", zone=self.engine.timezone)
+        for name in MACROS:
+            self._run(statement(f"ddl/macro_{name}"))
+        for name in STORE_TABLES:
+            self._run(statement(f"ddl/store_{name}"))
+        for name in WORK_TABLES:
+            self._run(statement(f"ddl/work_{name}"))
+        self._run(statement("ledger/schema_version"), version=SCHEMA_VERSION)
+        for table in TABLES:
+            self._run(filled("staging/distinct", table=table))
+            self._run(filled("merge/tonight", table=table))
+            self._run(filled("merge/versions", table=table, stored_rows=str(STORED_ROWS)))
+        self._run("use store")
+        for name in VIEWS:
+            self._run(statement(f"views/{name}"))
+        self._run("use memory")
+
+    def _attach(self, path: Path, name: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        problem: ScreenError | None = None
+        try:
+            self._run(f"attach {text_literal(str(path))} as {name} (storage_version '{STORAGE_VERSION}')")
+        except duckdb.IOException as error:
+            problem = _not_opened(path, str(error))
+        except duckdb.Error as error:
+            problem = ConfigurationError(
+                f"{path.name} cannot be opened as a warehouse ({type(error).__name__}).",
+                "Name another file with --warehouse, or move this one away.",
+            )
+        if problem:
+            raise problem
+
+    def _check_layout(self) -> None:
+        tables = {
+            row[0]
+            for row in self._rows(
+                "select table_name from duckdb_tables() where database_name = 'store' and not internal"
+            )
+        }
+        if not tables:
+            return
+        found = self._rows("select version from store.schema_version") if "schema_version" in tables else []
+        if found != [(SCHEMA_VERSION,)]:
+            version = found[0][0] if found else "none"
+            raise ConfigurationError(
+                f"{self.path.name} has layout {version}; this version of the program writes layout {SCHEMA_VERSION}.",
+                "Use the program that wrote it, or name a new file with --warehouse.",
+            )
+
+    # -- running statements ---------------------------------------------------------------------------------
+
+    def _run(self, text: str, /, **values: Any) -> None:
+        self._connection.execute(text, values or None).fetchall()
+
+    def _rows(self, text: str, /, **values: Any) -> Rows:
+        return self._connection.execute(text, values or None).fetchall()
+
+    def _frame(self, text: str, /, **values: Any) -> pl.DataFrame:
+        return self._connection.sql(text, params=values or None).pl()
+
+    def _put(self, name: str, frame: pl.DataFrame) -> None:
+        """The frame as a table of this connection's memory."""
+        self._connection.register("given", frame)
+        self._run(filled("staging/put", name=name))
+        self._connection.unregister("given")
+
+    def _narrow_access(self, folders: Sequence[Path]) -> None:
+        """From here on no statement can read or write outside these folders, nor change that."""
+        if self._is_narrowed:
+            return
+        allowed = sorted({str(folder.absolute()) for folder in (self.work, self.path.parent, *folders)})
+        listed = ", ".join(text_literal(f"{folder}/") for folder in allowed)
+        self._run(f"set allowed_directories = [{listed}]")
+        self._run("set enable_external_access = false")
+        self._run("set lock_configuration = true")
+        self._is_narrowed = True
+
+    # -- stage --------------------------------------------------------------------------------------------
+
+    def stage(self, parts: Sequence[Part], sources: Sequence[Source], matching: Matching) -> dict[str, int]:
+        """Read every part once and keep the rows a rule can use, typed; gives rows delivered and kept.
+
+        Patients are read first: rows of people who opted out are dropped before anything is stored. Raises
+        InputRefused where a file holds other rows than were counted in it without a parser.
+        """
+        if self._rows("select 1 from work.sources limit 1"):
+            raise ContractError(
+                "The night's work database already holds rows.", "Begin with an empty work folder."
+            )
+        by_name = {source.name: source for source in sources}
+        groups = alike(parts)
+        self._run("pragma enable_profiling = 'no_output'")
+        self._narrow_access([part.read_path.parent for part in parts])
+        self._put_sources(sources)
+        first_part_of = self._put_parts(groups)
+        drug_pattern = self._put_matching(matching)
+        self._run(statement("staging/patients_reported"))
+        for table in TABLES:
+            if table in FAMILIES:
+                self._run(statement("staging/scope"), families=FAMILIES[table])
+            for number, group in enumerate(groups):
+                if group[0].table == table:
+                    source = by_name[group[0].source]
+                    self._stage_group(group, first_part_of[number], source, drug_pattern)
+            if table == "patients":
+                self._settle_people()
+            self._run(filled("staging/duplicates", table=table))
+        self._run(statement("staging/codes"))
+        kept = sum(self._rows(f"select count(*) from work.{table} where not is_opted_out")[0][0] for table in TABLES)
+        return {"rows": sum(part.rows for part in parts), "kept": kept}
+
+    def _put_sources(self, sources: Sequence[Source]) -> None:
+        frame = pl.DataFrame(
+            [(source.name, source.mode) for source in sources],
+            schema={"source": pl.String, "mode": pl.String},
+            orient="row",
+        )
+        self._put("given_sources", frame)
+        self._run("insert into work.sources by name from given_sources")
+
+    def _put_parts(self, groups: Sequence[Sequence[Part]]) -> list[int]:
+        """Number the parts group by group; gives the number of each group's first part."""
+        parts = [part for group in groups for part in group]
+        frame = pl.DataFrame(
+            {
+                "part_no": range(len(parts)),
+                "source": [part.source for part in parts],
+                "table_name": [part.table for part in parts],
+                "name": [part.name for part in parts],
+                "format": [part.format for part in parts],
+                "rows_counted": [part.rows for part in parts],
+                "sha256": [part.sha256 for part in parts],
+                "size": [part.size for part in parts],
+            }
+        )
+        self._put("given_parts", frame)
+        self._run("insert into work.parts by name from given_parts")
+        return list(accumulate((len(group) for group in groups), initial=0))[:-1]
+
+    def _put_matching(self, matching: Matching) -> str:
+        """Make the codes known to the connection; gives the pattern that finds a drug name in scope."""
+        too_short = matching.codes.filter(
+            (pl.col("match") == "prefix") & (pl.col("match_code").str.len_chars() < PREFIX_LENGTH)
+        )
+        if too_short.height:
+            raise ContractError(
+                f"{too_short.height} codes that match by prefix have fewer than {PREFIX_LENGTH} characters."
+            )
+        self._put("pack_codes", matching.codes)
+        self._put("drug_names", matching.drug_names)
+        self._put("aliases", matching.code_system_aliases)
+        self._run(statement("staging/prefix_systems"))
+        return str(self._rows(statement("staging/drug_pattern"))[0][0])
+
+    def _put_words(self, source: Source) -> None:
+        """Make the site's own words known to the connection."""
+        self._put("site_code_systems", _words(source.code_systems, "spelling", "system"))
+        self._run(statement("staging/spelling"))
+        self._put("site_test_codes", _words(_upper(source.test_codes), "reported_code", "concept"))
+        self._put("site_test_names", _words(_lower(source.test_names), "reported_name", "concept"))
+        self._put("site_test_units", _words(_upper(source.test_units), "key", "unit"))
+
+    def _settle_people(self) -> None:
+        for name in ("opted_out", "people", "kept_patients"):
+            self._run(statement(f"staging/{name}"))
+        self._run("drop table patients_reported")
+
+    def _stage_group(self, group: Sequence[Part], first_part: int, source: Source, drug_pattern: str) -> None:
+        first = group[0]
+        mapping = source.tables.get(first.table)
+        constants, formats = (mapping.constants, mapping.date_formats) if mapping else ({}, ())
+        self._put_words(source)
+        self._read_as_every_column(group)
+        self._run(f"create or replace temp view extract as {canonical(first, COLUMNS[first.table], constants)}")
+        date_formats, instant_formats = _formats(formats)
+        text = statement(f"staging/{first.table}")
+        values = {
+            "source": source.name,
+            "first_part": first_part,
+            "zone": self.engine.timezone,
+            "date_formats": date_formats,
+            "instant_formats": instant_formats,
+            "decimal_comma": source.decimal_comma,
+            "drug_pattern": drug_pattern,
+        }
+        used = {name: value for name, value in values.items() if f"${name}" in text}
+        _parsed(group, lambda: self._rows(text, **used))
+        parsed = _rows_read(json.loads(self._connection.get_profiling_information("json")))
+        if first.format == "csv":
+            self._account(group, first_part, parsed)
+        else:
+            self._note_parsed(group, first_part, [part.rows for part in group])
+
+    def _account(self, group: Sequence[Part], first_part: int, parsed: int) -> None:
+        """Compare the rows parsed with the lines counted; quarantine single bad lines, refuse everything else."""
+        numbers = {str(part.read_path): first_part + place for place, part in enumerate(group)}
+        rejected = self._rows(statement("staging/rejected"))
+        self._drop_rejects()
+        merged = sorted({group[numbers[path] - first_part].name for path, _, spans in rejected if spans})
+        if merged:
+            raise InputRefused(
+                f"{group[0].table}: in {', '.join(merged)} a bad line swallows the lines after it (a quote is not closed).",
+                "Repair the quoting of the export, or deliver the file again.",
+            )
+        bad_lines = pl.DataFrame(
+            [(numbers[path], line) for path, line, _ in rejected],
+            schema={"part_no": pl.Int32, "line": pl.UInt64},
+            orient="row",
+        )
+        self._put("given_lines", bad_lines)
+        self._run("insert into work.malformed by name from given_lines")
+        if parsed + bad_lines.height == sum(part.rows for part in group) and len(group) == 1:
+            self._note_parsed(group, first_part, [parsed])
+            return
+        bad = dict(bad_lines.group_by("part_no").len().iter_rows())
+        self._account_by_file(group, first_part, parsed, bad)
+
+    def _account_by_file(self, group: Sequence[Part], first_part: int, parsed: int, bad: Mapping[int, int]) -> None:
+        """Settle the rows of each file; where the sum differs, by looking for values that run over several lines."""
+        expected = [part.rows - bad.get(first_part + place, 0) for place, part in enumerate(group)]
+        if parsed == sum(expected):
+            self._note_parsed(group, first_part, expected)
+            return
+        columns = ", ".join(f"c{number}" for number in range(len(group[0].header)))
+        records = []
+        for part, lines in zip(group, expected, strict=True):
+            self._read_as_every_column([part])
+            found, further_lines = self._further_lines(part, columns)
+            self._drop_rejects()
+            if found + further_lines != lines:
+                raise InputRefused(
+                    f"{part.table}: {part.name} has {part.rows} lines after its header, of which "
+                    f"{found} can be read as rows, {further_lines} lie within quoted values and "
+                    f"{part.rows - lines} are malformed: {lines - found - further_lines} are unaccounted for.",
+                    "Look for unclosed quotes, very long lines or a cut file, and deliver it again.",
+                )
+            records.append(found)
+        self._note_parsed(group, first_part, records)
+
+    def _further_lines(self, part: Part, columns: str) -> tuple[int, int]:
+        text = filled("staging/line_breaks", columns=columns)
+        records, further_lines = _parsed([part], lambda: self._rows(text))[0]
+        return int(records), int(further_lines)
+
+    def _note_parsed(self, group: Sequence[Part], first_part: int, records: Sequence[int]) -> None:
+        for place, (_, rows_parsed) in enumerate(zip(group, records, strict=True)):
+            self._run(statement("ledger/parsed"), part_no=first_part + place, rows_parsed=rows_parsed)
+
+    def _read_as_every_column(self, group: Sequence[Part]) -> None:
+        query = every_column(group, self.engine.max_line_bytes)
+        self._run(f"create or replace temp view every_column as {query}")
+
+    def _drop_rejects(self) -> None:
+        self._run("drop table if exists reject_errors")
+        self._run("drop table if exists reject_scans")
+
+    # -- validate -----------------------------------------------------------------------------------------
+
+    def staged(self, table: str) -> pl.DataFrame:
+        """One row per distinct staged row of `table`, with the columns of its model in schemas.canonical.
+
+        Patients are to be refused first: a row of another table is judged by its person.
+        """
+        if table != "patients" and "patients" not in self._validated():
+            raise ContractError(f"{table} was asked for before patients were validated.")
+        return self._frame(statement(f"validate/{table}"))
+
+    def refuse(self, table: str, refused: pl.DataFrame) -> None:
+        """Quarantine the rows of `refused` (row_no, reasons). To be called for each table, also with no row.
+
+        Patients: what is left are the persons of the night. Laboratory rows may be refused again after
+        `select_in_force`, when their values have been read; they then count as quarantined, not as in force.
+        """
+        self._put("given_refused", refused.select(pl.col("row_no").cast(pl.UInt64), "reasons"))
+        self._run(filled("ledger/refused", table=table))
+        if table in self._validated():
+            return
+        self._run("insert into work.validated select $table", table=table)
+        if table == "patients":
+            self._run(statement("validate/persons"), stored_rows=STORED_ROWS)
+
+    def _validated(self) -> set[str]:
+        return {row[0] for row in self._rows("select table_name from work.validated")}
+
+    # -- select -------------------------------------------------------------------------------------------
+
+    def select_in_force(self, as_of: date, folder: Path) -> dict[str, dict[str, int]]:
+        """Write the rows in force at the end of `as_of` to one Parquet file per table; gives rows per state.
+
+        All tables must have been validated. Of the versions of a record the latest received counts, then the
+        corrected before the final before the preliminary; of B12 and MMA every one that ties is written.
+        """
+        if missing := set(TABLES) - self._validated():
+            raise ContractError(f"Not validated yet: {', '.join(sorted(missing))}.")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._narrow_access([folder])
+        self._run("delete from work.selected")
+        self._run(statement("merge/selected_patients"))
+        for table in TABLES[1:]:
+            self._select(table, datetime.combine(as_of, END_OF_DAY))
+        for name in (*TABLES, "codes"):
+            text = filled(f"merge/export_{name}", compression=COMPRESSION)
+            self._run(text, path=str(folder / f"{name}.parquet"))
+        counts: dict[str, dict[str, int]] = {table: dict.fromkeys(STATES, 0) for table in TABLES}
+        for table, state, rows in self._rows(
+            "select table_name, state, count(*) from work.selected group by table_name, state"
+        ):
+            counts[table][state] = rows
+        return counts
+
+    def _select(self, table: str, as_of_end: datetime) -> None:
+        self._run(statement(f"merge/known_{table}"), as_of_end=as_of_end)
+        self._run(statement("merge/in_force"))
+        self._run(statement("merge/same_sample" if table == "labs" else "merge/no_same_sample"))
+        self._run(filled("merge/selected", table=table))
+        for name in ("known", "standing", "same_sample"):
+            self._run(f"drop table {name}")
+
+    # -- account ------------------------------------------------------------------------------------------
+
+    def content_fingerprint(self) -> str:
+        """A hash of the distinct rows in scope, kept and refused. Neither order, file split nor engine changes it."""
+        rows = [self._rows(filled("ledger/fingerprint", table=table))[0] for table in TABLES]
+        return hashlib.sha256(json.dumps([[str(cell) for cell in row] for row in rows]).encode()).hexdigest()
+
+    def conservation(self) -> list[dict[str, Any]]:
+        """One entry per table: where every delivered row went. Raises ContractError where the numbers do not add up."""
+        entries = [self._conserved(table) for table in TABLES]
+        for entry in entries:
+            parts = sum(entry[category] for category in CATEGORIES)
+            if parts != entry["rows_in"] or min(entry[category] for category in CATEGORIES) < 0:
+                raise ContractError(
+                    f"{entry['table']}: {entry['rows_in']} rows came in, {parts} are accounted for."
+                )
+        return entries
+
+    def _conserved(self, table: str) -> dict[str, Any]:
+        text = filled("ledger/conservation", table=table)
+        names = ("table", "rows_in", *CATEGORIES, "duplicate", "superseded", "malformed")
+        return dict(zip(names, self._rows(text, stored_rows=STORED_ROWS)[0], strict=True))
+
+    def lab_concepts(self) -> pl.DataFrame:
+        """One row per laboratory concept: rows_in_scope, and of these duplicate and refused."""
+        return self._frame(statement("ledger/concepts"))
+
+    def reasons(self) -> pl.DataFrame:
+        """One row per table_name and quarantine reason, with its rows. A row with two reasons counts under both."""
+        return self._frame(statement("ledger/reasons"))
+
+    def quarantine(self, table: str) -> pl.DataFrame:
+        """One row per refused row of `table`: reasons (joined), source, file, line, and its columns as text.
+
+        `line` is known for malformed lines only, and of those nothing else is kept.
+        """
+        return self._frame(statement(f"ledger/quarantine_{table}"), **_stored_rows(table))
+
+    def recognised_b12(self) -> int:
+        """How many B12 results are in force tonight and readable."""
+        return int(self._rows(statement("ledger/recognised_b12"))[0][0])
+
+    def previous_publication(self, run_id: str = "") -> dict[str, Any] | None:
+        """run_id, as_of and recognised_b12_rows of the latest published run other than `run_id`; None if there is none."""
+        found = self._rows(statement("ledger/previous_publication"), run_id=run_id)
+        return dict(zip(("run_id", "as_of", "recognised_b12_rows"), found[0], strict=True)) if found else None
+
+    # -- commit -------------------------------------------------------------------------------------------
+
+    def commit(self, run: Mapping[str, Any], decisions: Path, worklists: Path) -> None:
+        """Write the night to the warehouse file in one transaction. The same run again replaces itself.
+
+        run: run_id, as_of, state, pack, code_version, counts. decisions, worklists: a Parquet file, or a folder of
+        them, with the columns of the published tables. Every stored row of a person who opted out tonight is
+        deleted.
+        """
+        run_id = run["run_id"]
+        self._narrow_access([decisions.parent, worklists.parent])
+        for table in TABLES:
+            text = statement(f"ledger/quarantine_{table}").rstrip().rstrip(";")
+            self._run(f"create or replace temp table quarantined_{table} as {text}", **_stored_rows(table))
+        recognised = self.recognised_b12()
+        self._connection.begin()
+        try:
+            for table in TABLES:
+                self._merge(table, run_id)
+            self._write_run(run, recognised)
+            self._insert_published("decisions", decisions, run_id)
+            self._insert_published("worklist_items", worklists, run_id)
+            for table in ("quarantine", "decisions", "worklist_items"):
+                self._run(filled("ledger/forget_people", table=table))
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+    def _merge(self, table: str, run_id: str) -> None:
+        self._run(filled("merge/store", table=table, raw_columns=", ".join(RAW_COLUMNS[table])), run_id=run_id)
+        self._run(filled("merge/absent", table=table), run_id=run_id)
+        self._run(filled("merge/forget", table=table))
+        repeated = self._rows(filled("merge/repeated_versions", table=table))[0][0]
+        if repeated:
+            raise ContractError(f"{table}: the warehouse would hold {repeated} versions twice.")
+
+    def _write_run(self, run: Mapping[str, Any], recognised: int) -> None:
+        run_id = run["run_id"]
+        before = self._rows(statement("ledger/run_no"), run_id=run_id)
+        for table in RUN_TABLES:
+            self._run(filled("ledger/forget_run", table=table), run_id=run_id)
+        self._run(
+            statement("ledger/run"),
+            run_no=before[0][0] if before else None,
+            run_id=run_id,
+            as_of=run["as_of"],
+            state=run["state"],
+            pack=run["pack"],
+            code_version=run["code_version"],
+            recognised_b12_rows=recognised,
+            counts=json.dumps(run.get("counts", {}), default=str, sort_keys=True),
+        )
+        self._run(statement("ledger/run_inputs"), run_id=run_id)
+        for table in TABLES:
+            self._run(filled("ledger/store_quarantine", table=table), run_id=run_id)
+
+    def _insert_published(self, table: str, path: Path, run_id: str) -> None:
+        """Store those columns of a published table that the warehouse keeps."""
+        files = sorted(str(file) for file in path.glob("*.parquet")) if path.is_dir() else [str(path)]
+        if not files:
+            return
+        given = pl.scan_parquet(files[0]).collect_schema().names()
+        kept = [column for column in self._columns(table) if column in given and column != "run_id"]
+        self._run(filled("ledger/published", table=table, columns=", ".join(kept)), run_id=run_id, files=files)
+
+    def _columns(self, table: str) -> list[str]:
+        text = "select column_name from duckdb_columns() where database_name = 'store' and table_name = $table"
+        return [row[0] for row in self._rows(text, table=table)]
+
+
+PREFIX_LENGTH: Final = 3
+"""Codes that match by prefix are looked up by this many characters first."""
+
+COMPRESSION: Final = "snappy"
+STATES: Final = ("in_force", "superseded", "not_yet_known")
+CATEGORIES: Final = (
+    "in_force",
+    "duplicate_or_superseded",
+    "not_yet_known",
+    "out_of_scope",
+    "opted_out",
+    "quarantined",
+)
+"""Every delivered row is in exactly one of these."""
+
+RAW_COLUMNS: Final = {
+    "patients": ("birth_date_raw", "registered_on_raw", "deregistered_on_raw", "deceased_on_raw"),
+    "labs": ("collected_at_raw", "received_at_raw"),
+    "medications": (
+        "start_on_raw",
+        "end_on_raw",
+        "received_at_raw",
+        "days_supply_raw",
+        "dose_quantity_raw",
+        "doses_per_day_raw",
+    ),
+    "conditions": ("onset_on_raw", "recorded_on_raw", "resolved_on_raw", "received_at_raw"),
+    "procedures": ("performed_on_raw", "received_at_raw", "length_cm_raw"),
+    "orders": ("ordered_on_raw", "received_at_raw"),
+}
+"""Table -> its columns that hold what could not be typed; a valid row has none."""
+
+
+def _stored_rows(table: str) -> dict[str, int]:
+    # Only laboratory rows of an earlier night can be refused tonight: values are read after the selection.
+    return {"stored_rows": STORED_ROWS} if table == "labs" else {}
+
+
+def _not_opened(path: Path, text: str) -> ScreenError:
+    if "lock" in text.lower():
+        return RunLocked(
+            f"{path.name} is open in another process.", "Wait until it has ended, or close what reads the file."
+        )
+    return ConfigurationError(
+        f"{path.name} cannot be opened as a warehouse.",
+        "Check that it is a warehouse file that can be read and written, or name another with --warehouse.",
+    )
+
+
+def _parsed(parts: Sequence[Part], read: Callable[[], Rows]) -> Rows:
+    """What `read` gives; what the parser says instead, which quotes rows, becomes a refusal that names the files."""
+    kind = ""
+    try:
+        return read()
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        kind = type(error).__name__
+    names = ", ".join(part.name for part in parts)
+    raise InputRefused(
+        f"{parts[0].table}: {names} cannot be read as {parts[0].format} ({kind}).",
+        "Line ends (with or without carriage return) and quoting must be the same throughout a file.",
+    )
+
+
+def _rows_read(profile: Mapping[str, Any]) -> int:
+    """Rows that came out of the CSV scans of the last statement, by the engine's own profile (1.5 and 2.0)."""
+    name = profile.get("operator_name") or (profile.get("extra_info") or {}).get("Function") or ""
+    own = profile.get("operator_cardinality", profile.get("intermediate_rows", 0)) if "READ_CSV" in name else 0
+    below = [*profile.get("children", ()), *profile.get("operator", ())]
+    return int(own) + sum(_rows_read(node) for node in below)
+
+
+def _formats(formats: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The site's strptime formats: those of dates alone, and those with a time."""
+    zoned = [text for text in formats if "%z" in text or "%Z" in text]
+    if zoned:
+        raise ConfigurationError(
+            f"The date format {zoned[0]!r} holds an offset.", "Instants with an offset are read as ISO only."
+        )
+    dates = [text for text in formats if not any(mark in text for mark in TIME_MARKS)]
+    instants = [text for text in formats if text not in dates]
+    return dates or [NO_FORMAT], instants or [NO_FORMAT]
+
+
+TIME_MARKS: Final = ("%H", "%I", "%M", "%S", "%p", "%f", "%c", "%X", "%T", "%n", "%g", "%-H", "%-I", "%-M", "%-S")
+
+
+def _words(words: Mapping[str, str], *names: str) -> pl.DataFrame:
+    return pl.DataFrame(list(words.items()), schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _upper(words: Mapping[str, str]) -> dict[str, str]:
+    return {key.strip().upper(): value for key, value in words.items()}
+
+
+def _lower(words: Mapping[str, str]) -> dict[str, str]:
+    return {key.strip().lower(): value for key, value in words.items()}

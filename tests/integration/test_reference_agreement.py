@@ -1,0 +1,117 @@
+"""The product and the slow reading of the specification agree, person by person."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from schemas.vocabulary import FACTS
+from tests.night import Publication, Tables, screened, screened_tables
+from tests.reference.cohorts import AS_OF, cohorts, make_cohort
+from tests.reference.screen import Decision
+from tests.reference.screen import screen as read_slowly
+
+ROOT = Path(__file__).parents[2]
+CODELISTS = ROOT / "rules" / "codelists"
+SURVEY = ROOT / "sample_data" / "nhanes_2013_2014"
+
+
+# One amount, two names: the product shows the standard one.
+SAME_UNIT = {"nmol/mL": "umol/L", "ng/mL": "ug/L"}
+
+
+def shown_mma(mma: tuple[object, ...] | None) -> tuple[object, ...] | None:
+    return mma and (mma[0], SAME_UNIT.get(str(mma[1]), mma[1]), mma[2])
+
+
+def told_by_reference(decision: Decision) -> dict[str, object]:
+    return {
+        "clinic": decision.clinic_id,
+        "status": decision.clinical_status,
+        "rule": decision.rule_id,
+        "lists": decision.lists,
+        "regimens": decision.regimen_ids,
+        "due": decision.due_on,
+        "facts": {fact: decision.facts[fact] for fact in FACTS},
+        "cause": decision.cause,
+        "symptoms": set(decision.symptoms),
+        "risks": set(decision.risk_factors),
+        "b12": decision.b12,
+        "mma": shown_mma(decision.mma_shown),
+        "low_on_treatment": decision.low_on_treatment,
+    }
+
+
+def told_by_product(night: Publication, patient_id: str) -> dict[str, object]:
+    person, listed = night.by_person[patient_id], night.listed.get(patient_id, {})
+
+    def result(*names: str) -> tuple[object, ...] | None:
+        cells = tuple(person[name] for name in names)
+        return None if cells[-2] is None and cells[-1] is None else cells
+
+    return {
+        "clinic": person["clinic_id"],
+        "status": person["clinical_status"],
+        "rule": person["rule_id"],
+        "lists": {name: row["priority"] for name, row in listed.items()},
+        "regimens": {name: row["regimen_id"] for name, row in listed.items() if row["regimen_id"]},
+        "due": {name: row["due_on"] for name, row in listed.items()},
+        "facts": {fact: person[fact] for fact in FACTS},
+        "cause": person["cause"],
+        "symptoms": set(person["symptoms"]),
+        "risks": set(person["risk_factors"]),
+        "b12": result("b12_test", "b12_value", "b12_unit", "b12_collected_on"),
+        "mma": result("mma_value", "mma_unit", "mma_collected_on"),
+        "low_on_treatment": person["is_low_on_treatment"],
+    }
+
+
+def differences(
+    night: Publication, tables: Tables, as_of: date
+) -> dict[str, dict[str, tuple[object, object]]]:
+    """Patient -> what is told differently: product, reference."""
+    reference = read_slowly(tables, as_of, CODELISTS)
+    found: dict[str, dict[str, tuple[object, object]]] = {}
+    for patient_id in reference.keys() ^ night.by_person.keys():
+        found[patient_id] = {"decided": (patient_id in night.by_person, patient_id in reference)}
+    for patient_id in reference.keys() & night.by_person.keys():
+        slow, fast = told_by_reference(reference[patient_id]), told_by_product(night, patient_id)
+        unlike = {name: (fast[name], slow[name]) for name in slow if fast[name] != slow[name]}
+        if unlike:
+            found[patient_id] = unlike
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 4, 6, 10, 12])
+def test_on_dense_cohorts(seed, tmp_path):
+    tables = make_cohort(seed, 1500)
+    night = screened_tables(tables, tmp_path, AS_OF)
+    assert differences(night, tables, AS_OF) == {}
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(tables=cohorts())
+def test_on_any_cohort(tmp_path_factory, tables):
+    night = screened_tables(tables, tmp_path_factory.mktemp("night"), AS_OF)
+    assert differences(night, tables, AS_OF) == {}
+
+
+def read_folder(folder: Path) -> dict[str, list[dict[str, str | None]]]:
+    tables = {}
+    for path in folder.glob("*.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            tables[path.stem] = [{k: v or None for k, v in row.items()} for row in csv.DictReader(file)]
+    return tables
+
+
+def test_on_the_survey(tmp_path):
+    as_of = date(2014, 7, 31)
+    night = screened(SURVEY, tmp_path, as_of)
+    assert len(night.by_person) == 5087
+    assert differences(night, read_folder(SURVEY), as_of) == {}
