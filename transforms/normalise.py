@@ -39,33 +39,12 @@ def normalise(labs: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     Text results keep null bounds: they say that a sample was not interpretable.
     Source: specification sections 2 and 13.2, 13.3; factors from the pack's unit table.
     """
-    decimal = (
-        pl.when("decimal_comma").then(pl.col("value").str.replace(",", ".", literal=True)).otherwise("value")
-    )
-    limit = (
-        pl.when("decimal_comma")
-        .then(pl.col("reference_high").str.replace(",", ".", literal=True))
-        .otherwise("reference_high")
-    )
-    spellings = pack.units.lazy().select(
-        pl.col("analyte").alias("concept"),
-        pl.col("spelling").alias("unit_key"),
-        pl.col("unit").alias("standard_unit"),
-        pl.col("factor").cast(pl.Float64),
-    )
     return (
-        labs.with_columns(
-            collected_on=pl.col("collected_at").dt.date(),
-            reported=decimal,
-            number=reported_number(decimal),
-            comparator=pl.col("value").str.extract(_COMPARATOR, 1).replace({"≤": "<=", "≥": ">="}),
-            limit_number=pl.when(~limit.str.contains(_COMPARATOR)).then(reported_number(limit)),
-            unit_key=unit_spelling(pl.col("unit")),
-        )
-        .join(spellings, on=["concept", "unit_key"], how="left")
+        _numbered(labs)
+        .join(_units_read(labs, pack), on=["concept", "unit"], how="left", nulls_equal=True)
         .with_columns(value_kind=_value_kind())
         .with_columns(problem=_problem(pack))
-        .with_columns(**_interval(pl.col("number"), suffix=""))
+        .with_columns(**_interval())
         .with_columns(
             low_normal=_normal(pl.col("low")),
             high_normal=_normal(pl.col("high")),
@@ -77,7 +56,52 @@ def normalise(labs: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
             unit=pl.coalesce("standard_unit", "unit"),
         )
         .with_columns(problem=pl.coalesce("problem", _implausible_mma(pack)))
-        .drop("reported", "number", "comparator", "limit_number", "unit_key", "standard_unit", "factor")
+        .drop("number", "comparator", "limit_number", "standard_unit", "factor")
+    )
+
+
+def _numbered(labs: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows with `number`, `comparator`, `limit_number` and `collected_on`.
+
+    Most values are plain decimals and are read at once; only the others are taken apart.
+    """
+    limit = _decimal("reference_high")
+    read = labs.with_columns(
+        collected_on=pl.col("collected_at").dt.date(),
+        number=_decimal("value").cast(pl.Float64, strict=False),
+        comparator=pl.lit(None, pl.String),
+        limit_number=pl.when(~limit.str.contains(_COMPARATOR)).then(reported_number(limit)),
+    )
+    is_plain = pl.col("number").is_finite().fill_null(False)
+    taken_apart = read.filter(~is_plain).with_columns(
+        number=reported_number(_decimal("value")),
+        comparator=pl.col("value").str.extract(_COMPARATOR, 1).replace({"≤": "<=", "≥": ">="}),
+    )
+    return pl.concat([read.filter(is_plain), taken_apart])
+
+
+def _decimal(column: str) -> pl.Expr:
+    """A reported number with a decimal point: a comma is one only where the source says so."""
+    return pl.when("decimal_comma").then(pl.col(column).str.replace(",", ".", literal=True)).otherwise(column)
+
+
+def _units_read(labs: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
+    """One row per concept and unit as reported that the pack can read: `standard_unit`, `factor`.
+
+    There are few spellings among many rows, so each is read once.
+    """
+    spellings = pack.units.lazy().select(
+        pl.col("analyte").alias("concept"),
+        pl.col("spelling").alias("unit_key"),
+        pl.col("unit").alias("standard_unit"),
+        pl.col("factor").cast(pl.Float64),
+    )
+    return (
+        labs.select("concept", "unit")
+        .unique()
+        .with_columns(unit_key=unit_spelling(pl.col("unit")))
+        .join(spellings, on=["concept", "unit_key"], how="inner")
+        .drop("unit_key")
     )
 
 
@@ -115,17 +139,17 @@ def _problem(pack: Pack) -> pl.Expr:
     )
 
 
-def _interval(number: pl.Expr, suffix: str) -> dict[str, pl.Expr]:
+def _interval() -> dict[str, pl.Expr]:
     """A value is the interval of what it may truly be: `<150` is everything above 0 and below 150."""
-    comparator = pl.col("comparator")
+    comparator, number = pl.col("comparator"), pl.col("number")
     usable = pl.col("problem").is_null() & number.is_not_null()
     low = pl.when(comparator.is_in(["<", "<="])).then(0.0).otherwise(number)
     high = pl.when(comparator.is_in([">", ">="])).then(float("inf")).otherwise(number)
     return {
-        f"low{suffix}": pl.when(usable).then(low),
-        f"high{suffix}": pl.when(usable).then(high),
-        f"low_open{suffix}": comparator.is_in(["<", "<=", ">"]).fill_null(False),
-        f"high_open{suffix}": comparator.is_in(["<", ">", ">="]).fill_null(False),
+        "low": pl.when(usable).then(low),
+        "high": pl.when(usable).then(high),
+        "low_open": comparator.is_in(["<", "<=", ">"]).fill_null(False),
+        "high_open": comparator.is_in(["<", ">", ">="]).fill_null(False),
     }
 
 

@@ -153,7 +153,7 @@ def _evidence_ids() -> pl.Expr:
         pl.concat_list("mma_evidence_id", "mma_egfr_evidence_id").list.drop_nulls(),
         "symptom_evidence_ids",
         "risk_evidence_ids",
-    ).list.unique(maintain_order=True)
+    )
 
 
 def worklists(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
@@ -181,12 +181,9 @@ def _rows_of(decisions: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame
     priority = pl.col(f"priority_{worklist}")
     has_mma = pl.col("mma") != "NONE"
     return listed.with_columns(
-        item_id=pl.format(
-            "{}-{}-{}",
-            pl.col("person_hash").str.head(_HASH_DIGITS),
-            pl.lit(worklist),
-            pl.col("b12_collected_on").dt.to_string("%Y%m%d").fill_null("none"),
-        ),
+        item_id=pl.col("person_hash").str.head(_HASH_DIGITS)
+        + f"-{worklist}-"
+        + pl.col("b12_collected_on").dt.to_string("%Y%m%d").fill_null("none"),
         list=pl.lit(worklist),
         priority=priority,
         mma_value=pl.when(has_mma).then("mma_value"),
@@ -206,7 +203,7 @@ def _rows_of(decisions: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame
         pack_id=pl.lit(pack.id),
         pack_version=pl.lit(pack.version),
         run_id=pl.lit(None, pl.String),
-        evidence_ids=pl.col("evidence_ids").list.join("; "),
+        evidence_ids=pl.col("evidence_ids").list.unique(maintain_order=True).list.join("; "),
     ).select(list(WORKLIST_SCHEMA))
 
 

@@ -22,7 +22,7 @@ def screen(inputs: Inputs, pack: Pack, as_of: date, keep: Keep = lazily) -> pl.L
     """One row per person of `inputs.patients`: every fact, the decision row that holds, and the lists it gives.
 
     No null among the facts of the vocabulary: where nothing is known the word says so. Pure: the same inputs, pack
-    and `as_of` give the same rows, in no particular order. `keep` says how a frame that is read several times is
+    and `as_of` give the same rows, in order of bucket and person. `keep` says how a frame that is read several times is
     held: not at all, or collected by the caller. Source: specification sections 5 to 9.
     """
     people = keep(inputs.patients.with_columns(age=age_years("birth_date", pl.lit(as_of))))
@@ -67,7 +67,7 @@ def _beside(people: pl.LazyFrame, *found: pl.LazyFrame) -> pl.LazyFrame:
     Each frame is joined to the bare keys in one fixed order and the columns are set side by side: a chain of
     joins would copy the growing row once per frame.
     """
-    ordered = people.sort("person_key")
+    ordered = people.sort("person_bucket", "person_key")
     keys = ordered.select("person_key")
     columns = [
         keys.join(frame, on="person_key", how="left", maintain_order="left").drop("person_key")
