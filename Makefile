@@ -36,7 +36,7 @@ check: $(STAMP) ## lint, format, types, import contracts, SQL, rule packs, gener
 	$(BIN)/python -m flows.pages --check docs
 
 bench: $(STAMP) ## time a night on N generated people beside the floor: make bench N=1000000
-	$(BIN)/python tests/benchmark/bench.py $(N)
+	$(BIN)/python tests/benchmark/bench.py --people $(N)
 
 docs: $(STAMP) ## write the generated pages of docs/ anew
 	$(BIN)/python -m flows.pages docs

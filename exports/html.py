@@ -58,10 +58,8 @@ def render_report(summary: Summary) -> str:
 
 def _head(summary: Summary, tally: Tally) -> str:
     state = str(summary["pack"]["sign_off"])
-    previous = summary["previous_as_of"]
     facts = {
         "Publication": str(summary["run_id"]),
-        "Previous publication": _day(previous) if previous else "none",
         "Rules": f"{summary['pack']['id']} {summary['pack']['version']}",
         "Program": str(summary["code_version"]),
     }

@@ -1,7 +1,9 @@
+# Imports stand where they are needed: start-up time is part of the interface.
+# ruff: noqa: PLC0415
 """The command line: run, explain, rules, serve.
 
-Results go to stdout, everything else to stderr. Heavy imports stand inside the commands, so that `--version`
-and `rules` answer at once and `--direct` never loads an orchestration engine.
+Results go to stdout, everything else to stderr. `--version` and `rules` answer at once, and `--direct` never
+loads an orchestration engine.
 """
 
 from __future__ import annotations
@@ -36,14 +38,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-rules_app = typer.Typer(help="The rule pack: what it holds, where from, signed by whom.", no_args_is_help=True)
+rules_app = typer.Typer(
+    help="The rule pack: what it holds, where from, signed by whom.", no_args_is_help=True
+)
 app.add_typer(rules_app, name="rules")
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Site configuration (TOML).")]
 Extracts = Annotated[Path | None, typer.Option("--extracts", metavar="DIR", help="Folder of extracts.")]
 Output = Annotated[Path | None, typer.Option("--output", metavar="DIR", help="Where publications go.")]
 Warehouse = Annotated[Path | None, typer.Option("--warehouse", metavar="FILE", help="DuckDB file.")]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="The day to screen for: 2026-06-30.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="The day to screen for: 2026-06-30.")
+]
 PackId = Annotated[str | None, typer.Option("--pack", metavar="ID", help="Rule pack, for example b12/1.0.0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Say where in the program an error arose.")]
@@ -112,7 +118,9 @@ def _directly(asked: dict[str, Any]) -> tuple[Night, dict[str, Any]]:
         return night, stages.run_all(night)
 
 
-def _orchestrated(asked: dict[str, Any], say: Callable[[str], None], debug: bool) -> tuple[Night, dict[str, Any]]:
+def _orchestrated(
+    asked: dict[str, Any], say: Callable[[str], None], debug: bool
+) -> tuple[Night, dict[str, Any]]:
     from flows import orchestration
     from flows.context import beside, checked, plan
 
@@ -123,9 +131,12 @@ def _orchestrated(asked: dict[str, Any], say: Callable[[str], None], debug: bool
     say("starting the orchestration engine (about 10 s the first time; --direct does without)")
     from flows.nightly import nightly
 
-    parameters = {name: str(value) if isinstance(value, Path) else value for name, value in asked.items()}
+    parameters: dict[str, Any] = {
+        name: str(value) if isinstance(value, Path) else value for name, value in asked.items()
+    }
     # The date is settled here, so that a start before midnight and an end after it mean one day.
-    return night, nightly(**parameters | {"as_of": night.as_of.isoformat()})
+    outcome: Any = nightly(**parameters | {"as_of": night.as_of.isoformat()})
+    return night, outcome
 
 
 @app.command()
@@ -165,7 +176,13 @@ def serve(
         from flows.context import plan
         from flows.serve import serve_nightly
 
-        asked = {"config": config, "extracts": extracts, "output": output, "warehouse": warehouse, "pack": pack}
+        asked: dict[str, Any] = {
+            "config": config,
+            "extracts": extracts,
+            "output": output,
+            "warehouse": warehouse,
+            "pack": pack,
+        }
         serve_nightly(plan(**asked), asked, cron)
 
 
@@ -251,13 +268,14 @@ def _explained(debug: bool, as_json: bool, standing: Callable[[], Path] | None =
         place = error.__traceback__ if debug else None
     except (KeyboardInterrupt, Stopped) as stop:
         number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-        kind, message, code = "Stopped", "Stopped. Nothing half-done is left; run again to start over.", KILLED_BY + number
+        kind, code = "Stopped", KILLED_BY + number
+        message = "Nothing half-done is left; run again to start over."
         place = None
     except (typer.Exit, typer.Abort, SystemExit, BrokenPipeError):
         raise
     except Exception as error:
         kind, code = type(error).__name__, ScreenError.exit_code
-        message = f"{kind}: this is a defect of the program. Its text is held back: it may quote a row."
+        message = "This is a defect of the program. The error's text is held back: it may quote a row."
         place = error.__traceback__ if debug else None
     _tell(kind, message, code, as_json, _standing(standing))
     if place is not None:

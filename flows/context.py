@@ -94,7 +94,9 @@ def plan(
 
     Raises ConfigurationError where nothing says what to screen.
     """
-    settings = load(config, os.environ).with_screen(output=output, warehouse=warehouse, as_of=as_of, pack=pack)
+    settings = load(config, os.environ).with_screen(
+        output=output, warehouse=warehouse, as_of=as_of, pack=pack
+    )
     if extracts is not None:
         settings = settings.with_extracts(extracts)
     if not settings.sources:

@@ -16,12 +16,13 @@ import polars as pl
 from exports.csv import unguard
 from exports.publish import latest, published
 from rules.loader import load_pack
-from rules.model import Condition, DecisionRow, Pack
+from rules.model import Condition, Pack
 from schemas.errors import ConfigurationError, RulePackError
 from schemas.vocabulary import FACTS, LISTS
 
 Account = dict[str, Any]
 
+DECIDED: Final = ("clinic_id", "clinical_status", "rule_id", "priority", "reason", "evidence")
 RESULTS: Final = {
     "B12": ("b12_test", "b12_value", "b12_unit", "b12_collected_on"),
     "MMA": ("mma_value", "mma_unit", "mma_collected_on"),
@@ -66,7 +67,8 @@ def _publication(output: Path, as_of: date | None) -> Mapping[str, Any]:
     if manifest is None:
         wanted = f" as of {as_of}" if as_of else ""
         raise ConfigurationError(
-            f"There is no publication{wanted} in {output}.", "name the folder with --output, or run the screen."
+            f"There is no publication{wanted} in {output}.",
+            "name the folder with --output, or run the screen.",
         )
     return manifest
 
@@ -84,7 +86,7 @@ def _pack(manifest: Mapping[str, Any]) -> tuple[Pack, bool]:
 
 def _decided(person: Mapping[str, Any], folder: Path, pack: Pack) -> Account:
     return {
-        **{name: person[name] for name in ("clinic_id", "clinical_status", "rule_id", "priority", "reason", "evidence")},
+        **{name: person[name] for name in DECIDED},
         "source": person["source"],
         "decision_row": person["decision_key"],
         "facts": {fact: person[fact] for fact in FACTS},
@@ -148,7 +150,8 @@ def _refused(folder: Path, patient_id: str) -> list[Account]:
 def in_words(account: Account) -> str:
     """The account as lines for a terminal."""
     lines = [
-        f"{account['patient_id']} in publication {account['run_id']} (as of {account['as_of']}), pack {account['pack']}",
+        f"{account['patient_id']} in publication {account['run_id']} (as of {account['as_of']})",
+        f"Pack {account['pack']}",
         account["sign_off_line"],
     ]
     if not account["is_pack_unchanged"]:
@@ -164,7 +167,8 @@ def in_words(account: Account) -> str:
 
 
 def _decision_lines(decided: Account) -> Iterator[str]:
-    yield f"{decided['clinical_status']} by {decided['decision_row']}, clinic {decided['clinic_id']} (source {decided['source']})"
+    place = f"clinic {decided['clinic_id']}, source {decided['source']}"
+    yield f"{decided['clinical_status']} by {decided['decision_row']} ({place})"
     yield f"  {decided['reason']}"
     if decided["evidence"]:
         yield f"  {decided['evidence']}"
@@ -185,14 +189,18 @@ def _list_lines(decided: Account) -> Iterator[str]:
         regimen = f" Regimen: {item['regimen']}" if item["regimen"] else ""
         yield f"  On {item['list']}, {item['priority']}{due}: {item['suggested_action']}{regimen}"
     if not decided["lists"]:
-        yield "  On no list." + (" An open request for the same test keeps it off." if decided["is_suppressed"] else "")
+        yield "  On no list." + (
+            " An open request for the same test keeps it off." if decided["is_suppressed"] else ""
+        )
 
 
 def _rule_line(rule: Account) -> str:
     if rule["failed"] is None:
         return f"held      {rule['row']}: {rule['label']}"
     failed = rule["failed"]
-    return f"not held  {rule['row']}: {failed['fact']} is {failed['is']}, needs {' or '.join(failed['needs'])}"
+    return (
+        f"not held  {rule['row']}: {failed['fact']} is {failed['is']}, needs {' or '.join(failed['needs'])}"
+    )
 
 
 def _refused_line(row: Mapping[str, Any]) -> str:

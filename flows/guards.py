@@ -39,7 +39,13 @@ def shares(
             yield Share(line["concept"], line["refused"], line["rows_in_scope"] - line["duplicate"])
 
 
-def refuse_broken_feed(found: Iterable[Share], limits: Limits) -> None:
+def in_words(reasons: Iterable[Mapping[str, Any]]) -> str:
+    """Why rows were refused, most frequent first: `labs unit_missing 11, patients birth_date_missing 1`."""
+    ordered = sorted(reasons, key=lambda line: (-line["rows"], line["table_name"], line["reason"]))
+    return ", ".join(f"{line['table_name']} {line['reason']} {line['rows']}" for line in ordered)
+
+
+def refuse_broken_feed(found: Iterable[Share], limits: Limits, reasons: str) -> None:
     """Raises InputRefused where a table or a watched concept lost more than the configured share of its rows."""
     broken = [
         share
@@ -49,8 +55,8 @@ def refuse_broken_feed(found: Iterable[Share], limits: Limits) -> None:
     if broken:
         told = "; ".join(f"{share.what}: {share.refused} of {share.of} rows refused" for share in broken)
         raise InputRefused(
-            f"Too many rows are refused ({told}; the limit is {limits.refused_share:.0%}).",
-            "b12screen names the reasons in the lines above. Mend the extract or its mapping, or raise [limits] refused_share.",
+            f"Too many rows are refused ({told}; the limit is {limits.refused_share:.0%}). Reasons: {reasons}.",
+            "mend the extract or the site's mapping (units, date formats), or raise [limits] refused_share.",
         )
 
 

@@ -20,7 +20,7 @@ from prefect import Task, flow, task  # noqa: E402  (Prefect reads its settings 
 
 
 def _task(stage: Stage) -> Task[[Path], Counts]:
-    return task(stage, retries=0, persist_result=False, log_prints=False)
+    return task(retries=0, persist_result=False, log_prints=False)(stage)
 
 
 extract = _task(stages.extract)

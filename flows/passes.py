@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from exports.csv import in_published_order
 from rules.model import Pack
 from schemas.contract import split
 from schemas.derived import DECISION_COLUMNS, Decision, Observation
@@ -20,7 +22,7 @@ from schemas.errors import ContractError
 from schemas.vocabulary import LISTS
 from transforms.inputs import Inputs
 from transforms.normalise import normalise
-from transforms.present import told, worklists
+from transforms.present import stamp, told, worklists
 from transforms.screen import screen
 from transforms.summarise import b12_band_sets, b12_histogram
 
@@ -50,7 +52,7 @@ def ranges(people: int, people_per_pass: int) -> Iterator[tuple[int, int]]:
     """Bucket ranges, first and last included, of about `people_per_pass` people each; always at least one."""
     passes = min(BUCKETS, max(1, -(-people // people_per_pass)))
     edges = [BUCKETS * number // passes for number in range(passes + 1)]
-    yield from ((first, after - 1) for first, after in zip(edges, edges[1:], strict=False))
+    yield from ((first, after - 1) for first, after in pairwise(edges))
 
 
 def inputs_in_force(paths: Paths) -> Inputs:
@@ -80,12 +82,14 @@ def decide_range(paths: Paths, pack: Pack, as_of: date, first: int, last: int) -
     read = split(normalise(inputs.observations, pack).collect(), Observation)
     observations = read.valid.drop("problem").lazy()
     seen = Inputs(**{**vars(inputs), "observations": observations})
-    decided = told(screen(seen, pack, as_of, _held), pack).sort("person_bucket", "source", "patient_id").collect()
+    # In one piece: over a frame of several chunks Polars 2.1 can panic when it joins texts after a filter.
+    decided = told(screen(seen, pack, as_of, _held), pack).collect().rechunk()
     _check(decided)
     _write(decided.select(column.name for column in DECISION_COLUMNS), paths.part("decisions", first))
     _write(worklists(decided.lazy(), pack).collect(), paths.part("worklists", first))
     histograms = [
-        b12_histogram(observations, bands).with_columns(unit=pl.lit(bands.unit)) for bands in b12_band_sets(pack)
+        b12_histogram(observations, bands).with_columns(unit=pl.lit(bands.unit))
+        for bands in b12_band_sets(pack)
     ]
     _write(pl.concat(histograms).collect(), paths.part("histograms", first))
     return read.refused.select("row_no", "concept", "reasons")
@@ -93,7 +97,7 @@ def decide_range(paths: Paths, pack: Pack, as_of: date, first: int, last: int) -
 
 def _held(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Worked out once: the streaming engine would work a shared frame out again for each of its readers."""
-    return frame.collect().lazy()
+    return frame.collect().rechunk().lazy()
 
 
 def _check(decided: pl.DataFrame) -> None:
@@ -109,9 +113,6 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 def write_all(paths: Paths, run_id: str, folder: Path) -> dict[str, int]:
     """`all/decisions.parquet` and `all/<list>.parquet` of a publication; rows by path relative to `folder`."""
-    from exports.csv import in_published_order  # noqa: PLC0415
-    from transforms.present import stamp  # noqa: PLC0415
-
     (folder / "all").mkdir()
     rows = {"all/decisions.parquet": _merged(paths.parts("decisions"), folder / "all" / "decisions.parquet")}
     for name in LISTS:

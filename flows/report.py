@@ -18,10 +18,16 @@ from schemas.errors import OutputError
 from schemas.vocabulary import LISTS
 
 CLINICS_SHOWN: Final = 30
+KEPT_FOR_MACHINES: Final = (
+    *("run_id", "as_of", "code_version", "pack", "sign_off_line", "funnel", "lists", "clinics"),
+    *("conservation", "quarantine", "recognised_b12", "low_volume_accepted", "notes"),
+)
 WIDTH_OF_A_LOG: Final = 110
 
 
-def finish(night: Night, run_id: str, is_new: bool, stage_seconds: Mapping[str, float], as_json: bool) -> None:
+def finish(
+    night: Night, run_id: str, is_new: bool, stage_seconds: Mapping[str, float], as_json: bool
+) -> None:
     """Says on stdout what stands in the publication: for people, or as one JSON object."""
     manifest = published(night.output, run_id)
     if manifest is None:
@@ -44,14 +50,12 @@ def _machine_account(
     stage_seconds: Mapping[str, float],
     latest_as_of: str | None,
 ) -> dict[str, Any]:
-    kept = ("run_id", "as_of", "code_version", "pack", "funnel", "lists", "clinics", "conservation", "quarantine", "notes")
     return {
         "status": "published" if is_new else "already_published",
         "exit_code": 0,
-        **{name: manifest[name] for name in kept},
+        **{name: manifest[name] for name in KEPT_FOR_MACHINES},
         "publication": str(output / manifest["run_id"]),
         "latest_as_of": latest_as_of,
-        "sign_off_line": manifest["sign_off_line"],
         "stage_seconds": dict(stage_seconds),
     }
 

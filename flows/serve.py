@@ -107,5 +107,6 @@ def _wait_until_ready(server: subprocess.Popen[bytes], health: str, log: Path) -
         except OSError:
             time.sleep(0.2)
     raise OutputError(
-        "The scheduler did not start.", f"{log} says why. A server of your own does as well: set PREFECT_API_URL."
+        "The scheduler did not start.",
+        f"{log} says why. A server of your own does as well: set PREFECT_API_URL.",
     )

@@ -38,6 +38,16 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> PydanticCustomError:
     )
 
 
+def iana_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError(
+            "timezone",
+            "`{name}` is not an IANA time zone such as Europe/London{guess}",
+            {"name": name, "guess": closest(name, available_timezones())},
+        )
+    return name
+
+
 class Section(BaseModel):
     """A table of the configuration file. Keys that it does not have are refused, not passed over."""
 
@@ -65,13 +75,7 @@ class Screen(Section):
     @field_validator("timezone")
     @classmethod
     def _iana(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise PydanticCustomError(
-                "timezone",
-                "`{name}` is not an IANA time zone such as Europe/London{guess}",
-                {"name": name, "guess": closest(name, available_timezones())},
-            )
-        return name
+        return iana_zone(name)
 
 
 class Limits(Section):
@@ -105,9 +109,10 @@ class Schedule(Section):
             raise PydanticCustomError("cron", "a cron line has five fields: minute hour day month weekday")
         return cron
 
-    _iana = field_validator("timezone")(
-        lambda name: name if name is None else Screen._iana(name)  # type: ignore[operator]
-    )
+    @field_validator("timezone")
+    @classmethod
+    def _iana(cls, name: str | None) -> str | None:
+        return None if name is None else iana_zone(name)
 
 
 class Table(Section):
@@ -271,7 +276,12 @@ def _anchor(section: object, keys: Iterable[str], folder: Path) -> None:
 
 def _overrides(environment: Mapping[str, str]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     """Section -> key -> text of the variables that are set, and `section.key` -> the variable's name."""
-    sections = {"screen": Screen, "limits": Limits, "engine": Engine, "schedule": Schedule}
+    sections: dict[str, type[Section]] = {
+        "screen": Screen,
+        "limits": Limits,
+        "engine": Engine,
+        "schedule": Schedule,
+    }
     known = {
         f"{ENVIRONMENT_PREFIX}{section}_{key}".upper(): (section, key)
         for section, model in sections.items()

@@ -16,21 +16,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from pydantic import TypeAdapter
 
+from exports import csv, dictionary, html, xlsx
+from exports import publish as publication
 from flows import guards
 from flows.context import Night, read_night
 from flows.passes import Paths, decide_range, ranges, write_all
+from flows.settings import Settings, closest
 from flows.summary import Summary, summarised
 from flows.watch import Counts, watched
 from rules.loader import code_system_aliases, load_pack
 from rules.model import Pack
 from schemas.canonical import STAGED_MODELS
 from schemas.contract import split
+from schemas.errors import ConfigurationError
 from schemas.vocabulary import LISTS, TABLES
 from sources.base import Part
 from sources.files import discover
@@ -43,6 +48,7 @@ _PARTS = TypeAdapter(list[Part])
 def extract(night_file: Path) -> Counts:
     """Finds every file of every source, and checks, hashes and counts each to its last byte."""
     night = read_night(night_file)
+    check_concepts(night.settings, _pack(night))
     parts = [part for source in night.settings.source_settings() for part in discover(source, night.work)]
     (night.work / "parts.json").write_bytes(_PARTS.dump_json(parts))
     rows = Counter[str]()
@@ -77,7 +83,9 @@ def validate(night_file: Path) -> Counts:
         run_id = night.run_id(warehouse.content_fingerprint(), _pack(night).sha256)
         held = warehouse.previous_publication()
     is_stored = held is not None and held["run_id"] == run_id
-    night.note("run", {"run_id": run_id, "is_stored": is_stored, "is_published": _is_published(night, run_id)})
+    night.note(
+        "run", {"run_id": run_id, "is_stored": is_stored, "is_published": _is_published(night, run_id)}
+    )
     return counts | {"in_force": sum(states["in_force"] for states in in_force.values())}
 
 
@@ -101,13 +109,11 @@ def decide(night_file: Path) -> Counts:
 @watched
 def compose(night_file: Path) -> Counts:
     """Writes the publication aside: lists, decisions, refused rows, report."""
-    from exports import csv, dictionary, html, publish  # noqa: PLC0415
-
     night = read_night(night_file)
     if _run(night)["is_published"]:
         return {}
     summary, run_id = night.noted("summary"), run_id_of(night)
-    folder = publish.begin(night.output, run_id)
+    folder = publication.begin(night.output, run_id)
     rows = write_all(Paths(night.work), run_id, folder)
     clinics = csv.clinic_folders(list(summary["clinics"]))
     csv.write_lists({name: _published_list(folder, name) for name in LISTS}, clinics, folder)
@@ -126,8 +132,6 @@ def compose(night_file: Path) -> Counts:
 @watched
 def workbooks(night_file: Path) -> Counts:
     """Writes each clinic's workbook into the publication that waits aside."""
-    from exports import xlsx  # noqa: PLC0415
-
     night = read_night(night_file)
     if not night.with_workbooks or _run(night)["is_published"]:
         return {}
@@ -144,12 +148,10 @@ def workbooks(night_file: Path) -> Counts:
 @watched
 def publish(night_file: Path) -> Counts:
     """Commits the night to the warehouse in one transaction, then gives the publication its name."""
-    from exports import publish as publication  # noqa: PLC0415
-
     night = read_night(night_file)
     run = _run(night)
     if not run["is_published"]:
-        _seal(night, publication)
+        _seal(night)
     if not run["is_stored"]:
         _commit(night)
     if not run["is_published"]:
@@ -188,13 +190,29 @@ def _is_done(night: Night) -> bool:
 
 
 def _is_published(night: Night, run_id: str) -> bool:
-    from exports.publish import published  # noqa: PLC0415
-
-    return published(night.output, run_id) is not None
+    return publication.published(night.output, run_id) is not None
 
 
 def _pack(night: Night) -> Pack:
-    return load_pack(night.settings.screen.pack)
+    return _loaded(night.settings.screen.pack)
+
+
+_loaded = cache(load_pack)
+"""A pack is immutable: one proof of it per process is enough."""
+
+
+def check_concepts(settings: Settings, pack: Pack) -> None:
+    """Raises ConfigurationError where a source maps a test to a laboratory concept that the pack does not have."""
+    known = {concept for concept in pack.codes["concept"].unique().to_list() if concept.startswith("lab_")}
+    for name, source in settings.sources.items():
+        for key in ("test_codes", "test_names"):
+            for concept in getattr(source, key).values():
+                if concept not in known:
+                    raise ConfigurationError(
+                        f"[sources.{name}.{key}]: there is no laboratory concept `{concept}`"
+                        f"{closest(concept, known) or '.'}",
+                        f"known are {', '.join(sorted(known))}.",
+                    )
 
 
 def _parts(night: Night) -> list[Part]:
@@ -222,7 +240,9 @@ def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Su
     """The night in counts, after the guards: a night that is not to be trusted ends here."""
     conservation = warehouse.conservation()
     limits = night.settings.limits
-    guards.refuse_broken_feed(guards.shares(conservation, warehouse.lab_concepts().to_dicts()), limits)
+    reasons = warehouse.reasons()
+    shares = guards.shares(conservation, warehouse.lab_concepts().to_dicts())
+    guards.refuse_broken_feed(shares, limits, guards.in_words(reasons.to_dicts()))
     recognised = warehouse.recognised_b12()
     people = _rows_of(paths.in_force("patients"))
     too_little = guards.low_volume(people, recognised, _previous_b12(night), limits)
@@ -234,7 +254,7 @@ def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Su
         paths.parts("decisions"),
         paths.parts("histograms"),
         conservation,
-        warehouse.reasons(),
+        reasons,
     )
     inputs = [part_line(part) for part in _parts(night)]
     return summary | {"recognised_b12": recognised, "low_volume_accepted": too_little, "inputs": inputs}
@@ -247,9 +267,7 @@ def part_line(part: Part) -> dict[str, Any]:
 
 def _previous_b12(night: Night) -> int | None:
     """B12 results that the publication before this one recognised; null where there is none before this day."""
-    from exports.publish import latest  # noqa: PLC0415
-
-    before = latest(night.output)
+    before = publication.latest(night.output)
     if before is None or before["as_of"] > night.as_of.isoformat():
         return None
     return int(before["recognised_b12"])
@@ -259,7 +277,7 @@ def _published_list(folder: Path, name: str) -> pl.LazyFrame:
     return pl.scan_parquet(folder / "all" / f"{name}.parquet")
 
 
-def _seal(night: Night, publication: Any) -> None:
+def _seal(night: Night) -> None:
     composed = night.noted("composed")
     manifest = night.noted("summary") | {"clinic_folders": composed["clinic_folders"]}
     publication.write_manifest(Path(composed["folder"]), manifest, composed["rows"])

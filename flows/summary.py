@@ -40,7 +40,6 @@ def summarised(
         "as_of": night.as_of.isoformat(),
         "timezone": night.settings.screen.timezone,
         "code_version": night.code_version,
-        "previous_as_of": None,
         "suppress_below": night.settings.limits.suppress_below,
         "sign_off_line": pack.sign_off.line,
         "pack": _pack(pack),
@@ -95,10 +94,11 @@ def _clinics(decisions: pl.LazyFrame) -> dict[str, dict[str, int]]:
 
 
 def _statuses(decisions: pl.LazyFrame, pack: Pack) -> list[list[Any]]:
-    labels = {row.id: row.label for row in reversed(pack.decisions)}
+    labels = {row.key: row.label for row in pack.decisions}
     lines = status_counts(decisions).collect().to_dicts()
     return [
-        [line["clinical_status"], line["rule_id"], labels[line["rule_id"]], line["people"]] for line in lines
+        [line["clinical_status"], line["rule_id"], labels[line["decision_key"]], line["people"]]
+        for line in lines
     ]
 
 
@@ -142,4 +142,8 @@ def _quarantine(reasons: pl.DataFrame) -> list[Summary]:
 
 def _notes(conservation: Iterable[Mapping[str, Any]]) -> list[str]:
     absent = [line["table"] for line in conservation if not line["rows_in"]]
-    return [f"There are no `{table}`: {_UNSEEN[table]}." for table in TABLES if table in absent and table in _UNSEEN]
+    return [
+        f"There are no `{table}`: {_UNSEEN[table]}."
+        for table in TABLES
+        if table in absent and table in _UNSEEN
+    ]

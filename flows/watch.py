@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from polars.exceptions import PanicException
+
 from schemas.errors import OutputError, ScreenError
 
 log: Final = logging.getLogger("b12screen")
@@ -60,7 +62,8 @@ def watched(stage: Stage) -> Stage:
             counts = stage(night_file)
         except ScreenError as error:
             failure = type(error)(error.what, error.hint)
-        except Exception as error:
+        # A panic of the engine is not an Exception, and its text may quote a row as well.
+        except (Exception, PanicException) as error:
             log.debug("stage=%s failed at %s", name, place_of(error.__traceback__))
             failure = _told(name, error)
         else:
@@ -73,7 +76,7 @@ def watched(stage: Stage) -> Stage:
     return run
 
 
-def _told(name: str, error: Exception) -> ScreenError:
+def _told(name: str, error: BaseException) -> ScreenError:
     number = _disk_error(error)
     if number is not None:
         return OutputError(
@@ -86,7 +89,7 @@ def _told(name: str, error: Exception) -> ScreenError:
     )
 
 
-def _disk_error(error: Exception) -> int | None:
+def _disk_error(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno in _DISK:
         return error.errno
     text = str(error).lower()
@@ -100,7 +103,9 @@ def _disk_error(error: Exception) -> int | None:
 def place_of(trace: TracebackType | None) -> str:
     """Files and lines an error passed through, the innermost first, without its message."""
     frames = traceback.extract_tb(trace)
-    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
 
 
 def _fields(counts: Mapping[str, int]) -> str:

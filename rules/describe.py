@@ -11,7 +11,7 @@ _KNOWLEDGE = ("K", "P")
 
 def check_lines(pack: Pack) -> list[str]:
     """One line per open point of a pack that loads: sign-off, weak evidence, rows not held, codes held back."""
-    entries = list(_facts(pack))
+    entries = list(pack.entries())
     unsigned = [name for name, fact in entries if fact.state != "signed"]
     by_knowledge = [name for name, fact in entries if _rests_on(fact, "K")]
     by_choice = [name for name, fact in entries if _rests_on(fact, "P")]
@@ -36,17 +36,6 @@ def _rests_on(fact: Fact, tag: str) -> bool:
 
 def _named(what: str, names: Sequence[str]) -> str:
     return f"{len(names)} entries {what}" + (f": {', '.join(names)}." if names else ".")
-
-
-def _facts(pack: Pack) -> Iterator[tuple[str, Fact]]:
-    """Every cited entry of a pack, by name."""
-    yield from ((parameter.id, parameter.fact) for parameter in pack.parameters.values())
-    yield from ((bands.id, bands.fact) for bands in pack.band_sets)
-    yield from ((clue.id, clue.fact) for clue in pack.clues)
-    yield from ((form.concept, form.fact) for form in pack.replacement_forms)
-    yield from ((f"cause {cause.id}", cause.fact) for cause in pack.causes)
-    yield from ((regimen.id, regimen.fact) for regimen in pack.regimens.values())
-    yield from ((row.key, row.fact) for row in pack.decisions)
 
 
 def show_markdown(pack: Pack) -> str:

@@ -177,7 +177,7 @@ def load_pack(pack_ref: str = "b12/1.0.0", root: Path | None = None) -> Pack:
     drug_names, names_held_back = read_drug_names(home)
     units = read_units(home, about.sources)
     read_code_systems(home)
-    return Pack(
+    pack = Pack(
         id=about.id,
         version=about.version,
         title=about.title,
@@ -201,6 +201,19 @@ def load_pack(pack_ref: str = "b12/1.0.0", root: Path | None = None) -> Pack:
         codes_held_back=codes_held_back,
         names_held_back=names_held_back,
     )
+    _check_signed(pack)
+    return pack
+
+
+def _check_signed(pack: Pack) -> None:
+    """A pack is signed entry by entry: its own signature stands for all of them."""
+    open_entries = [name for name, fact in pack.entries() if fact.state != "signed"]
+    if pack.sign_off.state == "signed" and open_entries:
+        raise RulePackError(
+            f"{pack.id}/{pack.version} pack.toml: the pack is signed, but {len(open_entries)} of its entries are "
+            f"not, for example {', '.join(open_entries[:3])}.",
+            'Set `state = "signed"` on every entry that was signed, or leave the pack unsigned.',
+        )
 
 
 def code_system_aliases(root: Path | None = None) -> pl.DataFrame:

@@ -5,7 +5,7 @@ Every entry carries a `Fact`: where it comes from, how strong that is, and who h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -206,6 +206,16 @@ class Pack:
     population: str = ""
     codes_held_back: int = 0
     names_held_back: int = 0
+
+    def entries(self) -> Iterator[tuple[str, Fact]]:
+        """Every cited entry of the pack, by name."""
+        yield from ((parameter.id, parameter.fact) for parameter in self.parameters.values())
+        yield from ((bands.id, bands.fact) for bands in self.band_sets)
+        yield from ((clue.id, clue.fact) for clue in self.clues)
+        yield from ((form.concept, form.fact) for form in self.replacement_forms)
+        yield from ((f"cause {cause.id}", cause.fact) for cause in self.causes)
+        yield from ((regimen.id, regimen.fact) for regimen in self.regimens.values())
+        yield from ((row.key, row.fact) for row in self.decisions)
 
     def number(self, parameter_id: str) -> float:
         """The numeric value of a parameter; the loader has checked that it exists and is a number."""

@@ -120,7 +120,9 @@ class StagedMedication(_StagedEvent):
         "number_unreadable",
     )
     administration_undated = _row_check(
-        (pl.col("kind") != "administration") | pl.col("event_on").is_not_null() | pl.col("has_unreadable_date"),
+        (pl.col("kind") != "administration")
+        | pl.col("event_on").is_not_null()
+        | pl.col("has_unreadable_date"),
         "administration_undated",
     )
 

@@ -58,7 +58,11 @@ def split(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> Split:
 
 def _row_mask(found: pandera.errors.SchemaError, height: int) -> tuple[str, pl.Series]:
     output = found.check_output
-    if not isinstance(output, pl.DataFrame) or output.height != height or "check_output" not in output.columns:
+    if (
+        not isinstance(output, pl.DataFrame)
+        or output.height != height
+        or "check_output" not in output.columns
+    ):
         return _what(found), pl.Series(dtype=pl.Boolean)
     if _is_structural(found):
         return _what(found), pl.Series(dtype=pl.Boolean)

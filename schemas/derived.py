@@ -111,7 +111,7 @@ DECISION_SCHEMA: Final = {column.name: column.dtype for column in DECISION_COLUM
 class Decision(pa.DataFrameModel):
     """One row per person in the extract who could be decided on; every fact is a word, never null."""
 
-    patient_id: str = pa.Field(unique=True)
+    patient_id: str
     clinic_id: str
     clinical_status: str = pa.Field(isin=CLINICAL_STATUSES)
     rule_id: str = pa.Field(str_matches=r"^R\d\d$")
@@ -128,6 +128,12 @@ class Decision(pa.DataFrameModel):
                 [pl.col(fact).is_in(list(words)).fill_null(False) for fact, words in FACTS.items()]
             )
         )
+
+    @pa.dataframe_check
+    @classmethod
+    def one_row_a_person(cls, data: PolarsData) -> pl.LazyFrame:
+        """A person of a source has one row; two sources may use one identifier."""
+        return data.lazyframe.select(pl.struct("source", "patient_id").is_unique())
 
     @pa.dataframe_check
     @classmethod

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Final, Literal, Protocol, cast
+
+import zstandard
 
 from sql.statements import identifier, text_literal
+
+BLOCK_BYTES: Final = 4 * 1024 * 1024
 
 
 class Part(Protocol):
@@ -70,7 +75,13 @@ def alike(parts: Sequence[Part]) -> list[list[Part]]:
     """The parts in groups that one statement can read: same source, table, format and header."""
     groups: dict[tuple[object, ...], list[Part]] = {}
     for part in parts:
-        written = (part.format, part.compression, part.delimiter, part.header, tuple(sorted(part.columns.items())))
+        written = (
+            part.format,
+            part.compression,
+            part.delimiter,
+            part.header,
+            tuple(sorted(part.columns.items())),
+        )
         groups.setdefault((part.source, part.table, *written), []).append(part)
     return list(groups.values())
 
@@ -96,6 +107,29 @@ def canonical(part: Part, columns: Sequence[str], constants: Mapping[str, str]) 
     return f"select part_index, {listed} from every_column"
 
 
+def lines_at(part: Part, positions: Sequence[int]) -> list[int]:
+    """The line of the file on which each byte stands (both from 1; positions in rising order).
+
+    The parser numbers records, which differ from lines as soon as a quoted value holds a line break.
+    """
+    lines, passed, line = [], 0, 1
+    with _content(part) as file:
+        for position in positions:
+            while passed < position - 1 and (block := file.read(min(BLOCK_BYTES, position - 1 - passed))):
+                passed += len(block)
+                line += block.count(b"\n")
+            lines.append(line)
+    return lines
+
+
+def _content(part: Part) -> IO[bytes]:
+    if part.compression == "gzip":
+        return cast(IO[bytes], gzip.open(part.read_path))
+    if part.compression == "zstd":
+        return cast(IO[bytes], zstandard.open(part.read_path))
+    return part.read_path.open("rb")
+
+
 def _csv(parts: Sequence[Part], max_line_bytes: int) -> str:
     first = parts[0]
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(first.header)))
@@ -111,7 +145,8 @@ def _csv(parts: Sequence[Part], max_line_bytes: int) -> str:
 
 def _parquet(parts: Sequence[Part]) -> str:
     listed = ", ".join(
-        f"nullif(cast({identifier(name)} as varchar), '') as c{number}" for number, name in enumerate(parts[0].header)
+        f"nullif(cast({identifier(name)} as varchar), '') as c{number}"
+        for number, name in enumerate(parts[0].header)
     )
     return f"select file_index as part_index, {listed} from read_parquet({_paths(parts)})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import zstandard
 
 from schemas.canonical import STAGED_MODELS
 from schemas.contract import split
@@ -86,9 +88,11 @@ class SmallNight:
         """One CSV part; its rows are counted as the files are: lines after the header that are not empty."""
         self.sources.setdefault(source, SourceSettings(name=source, path=self.folder))
         content = content.encode() if isinstance(content, str) else content
+        compression = given.get("compression", "none")
         name = f"{source}-{table}-{len(self.parts)}.csv"
-        (self.folder / name).write_bytes(content)
-        header = tuple(content.split(b"\n", 1)[0].decode().strip().split(","))
+        compress = {"none": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[compression]
+        (self.folder / name).write_bytes(compress(content))
+        header = tuple(content.split(b"\n", 1)[0].decode("utf-8-sig").strip().split(","))
         mapping = self.sources[source].tables.get(table, TableMapping())
         columns = {column: column for column in header} | dict(mapping.columns)
         lines = len([line for line in re.split(rb"\r?\n", content) if line]) - 1
@@ -99,7 +103,7 @@ class SmallNight:
                 name=name,
                 read_path=self.folder / name,
                 format="csv",
-                compression="none",
+                compression=compression,
                 delimiter=",",
                 header=header,
                 columns={column: site for column, site in columns.items() if site in header},
@@ -159,7 +163,12 @@ class SmallNight:
         ids = list(patients)
         decisions, worklists = self.folder / "decisions.parquet", self.folder / "worklists.parquet"
         pl.DataFrame(
-            {"patient_id": ids, "source": "site", "clinical_status": "INDET_SYMPT", "lists": [["mma_testing"]] * len(ids)},
+            {
+                "patient_id": ids,
+                "source": "site",
+                "clinical_status": "INDET_SYMPT",
+                "lists": [["mma_testing"]] * len(ids),
+            },
             schema_overrides={"patient_id": pl.String},
         ).write_parquet(decisions)
         pl.DataFrame(

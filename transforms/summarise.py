@@ -34,16 +34,19 @@ def clinic_counts(decisions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def status_counts(decisions: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per status and decision row: clinical_status, rule_id, people."""
+    """One row per decision row with anybody on it: decision_key, rule_id, clinical_status, people."""
     return (
-        decisions.group_by("clinical_status", "rule_id")
+        decisions.group_by("decision_key", "rule_id", "clinical_status")
         .agg(people=pl.len())
-        .sort("rule_id", "clinical_status")
+        .sort("rule_id", "decision_key")
     )
 
 
 def funnel(decisions: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: how many people pass each gate from the extract to a worklist. Each gate is within the one before."""
+    """One row: how many people pass each gate on the way to a worklist, each within the one before.
+
+    `with_usable_b12` stands aside: people without a result can be listed too.
+    """
     decided = pl.col("clinical_status") != "NOT_ELIGIBLE"
     adult = decided & (pl.col("clinical_status") != "UNDER_AGE")
     untreated = adult & (pl.col("clinical_status") != "ON_REPLACEMENT")

@@ -1,4 +1,5 @@
--- One finite number, not negative; null where the text is not one. A comma is a decimal mark only where the site says so.
+-- One finite number, not negative; null where the text is not one.
+-- A comma is a decimal mark only where the site says so.
 create or replace temp macro read_number(reported, decimal_comma) as
     case
         when regexp_full_match(

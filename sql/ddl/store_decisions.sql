@@ -8,7 +8,7 @@ create table if not exists store.decisions (
     clinical_status varchar,
     rule_id varchar,
     decision_key varchar,
-    lists varchar [],
+    lists varchar[],
     priority varchar,
     reason varchar,
     index_class varchar,

@@ -1,5 +1,6 @@
 -- One row per delivered procedure in scope; of a person who opted out, an empty row that only counts.
--- `patient_id` is filled only where the person is not known (otherwise see people); `_raw` only where typing failed.
+-- `patient_id` is filled only where the person is not known (otherwise see people);
+-- `_raw` only where typing failed.
 create table if not exists work.procedures (
     source varchar,
     part_no integer,

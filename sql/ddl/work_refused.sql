@@ -2,5 +2,5 @@
 create table if not exists work.refused (
     table_name varchar not null,
     row_no ubigint not null,
-    reasons varchar [] not null
+    reasons varchar[] not null
 );

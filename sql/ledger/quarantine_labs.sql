@@ -1,4 +1,5 @@
--- One row per refused laboratory row: why, where it stands, and its columns as text. Of a malformed line only where it stands.
+-- One row per refused laboratory row: why, where it stands, and its columns as text.
+-- Of a malformed line only where it stands.
 with
 why as (
     select
@@ -76,5 +77,5 @@ from (
     select * from stored
     union all by name
     select * from malformed
-)
+) as refusals
 order by all;

@@ -1,4 +1,5 @@
--- One row per refused medication row: why, where it stands, and its columns as text. Of a malformed line only where it stands.
+-- One row per refused medication row: why, where it stands, and its columns as text.
+-- Of a malformed line only where it stands.
 with
 why as (
     select
@@ -52,5 +53,5 @@ from (
     select * from refused
     union all by name
     select * from malformed
-)
+) as refusals
 order by all;

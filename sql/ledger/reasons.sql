@@ -16,6 +16,6 @@ from (
         'malformed_line' as reason
     from work.malformed
     inner join work.parts on parts.part_no = malformed.part_no
-)
+) as refusals
 group by table_name, reason
 order by table_name, reason;

@@ -8,4 +8,4 @@ select
     file,
     line,
     patient_id
-from quarantined_{table};
+from quarantined_{table}; -- noqa: LT01

@@ -5,6 +5,8 @@ where
     stored.absent_since_run is null
     and stored.source in (select source from work.sources where mode = 'snapshot')
     and not exists (
-        from tonight_{table} as tonight
-        where tonight.content_hash = stored.content_hash
+        from work.{table} as delivered
+        where
+            delivered.content_hash = stored.content_hash
+            and delivered.rowid not in (select row_no from work.refused where table_name = '{table}')
     );

@@ -19,7 +19,6 @@ copy (
         versions.decimal_comma,
         versions.code
     from versions_labs as versions
-    inner join work.selected
-        on selected.row_no = versions.row_no and selected.table_name = 'labs' and selected.state = 'in_force'
     inner join work.persons on persons.patient_no = versions.patient_no
+    where versions.row_no not in (select row_no from left_out)
 ) to $path (format parquet, compression {compression});

@@ -9,7 +9,6 @@ copy (
         versions.ordered_on,
         versions.status
     from versions_orders as versions
-    inner join work.selected
-        on selected.row_no = versions.row_no and selected.table_name = 'orders' and selected.state = 'in_force'
     inner join work.persons on persons.patient_no = versions.patient_no
+    where versions.row_no not in (select row_no from left_out)
 ) to $path (format parquet, compression {compression});

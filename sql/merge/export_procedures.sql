@@ -10,8 +10,7 @@ copy (
         versions.length_cm,
         versions.status
     from versions_procedures as versions
-    inner join work.selected
-        on selected.row_no = versions.row_no and selected.table_name = 'procedures' and selected.state = 'in_force'
     inner join work.persons on persons.patient_no = versions.patient_no
     inner join (select distinct code_id, code_key from work.codes) as codes on codes.code_key = versions.code_key
+    where versions.row_no not in (select row_no from left_out)
 ) to $path (format parquet, compression {compression});

@@ -1,4 +1,5 @@
--- One row per version that stands: of a record, the latest received, then the highest standing; none if it was withdrawn.
+-- One row per version that stands.
+-- Of a record, the latest received, then the highest standing; none if it was withdrawn.
 create or replace temp table standing as
 with
 records as (

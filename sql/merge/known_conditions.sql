@@ -1,12 +1,17 @@
--- One row per valid version of conditions: when it happened, when it was received, and what decides between versions.
+-- One row per valid version of conditions.
+-- When it happened, when it was received, and what decides between versions.
 create or replace temp table known as
 select
     versions.row_no,
     versions.patient_no,
     versions.key_hash,
     versions.content_hash,
-    coalesce(versions.received_at, greatest(versions.onset_on, versions.recorded_on) + time '23:59:59.999999') as received_at,
-    coalesce(greatest(versions.onset_on, versions.recorded_on) + time '23:59:59.999999' <= $as_of_end, true) and coalesce(versions.received_at <= $as_of_end, true) as is_seen,
+    coalesce(
+        versions.received_at,
+        greatest(versions.onset_on, versions.recorded_on) + time '23:59:59.999999'
+    ) as received_at,
+    coalesce(greatest(versions.onset_on, versions.recorded_on) + time '23:59:59.999999' <= $as_of_end, true)
+    and coalesce(versions.received_at <= $as_of_end, true) as is_seen,
     0 as standing,
     versions.status in ('entered-in-error', 'cancelled', 'refuted') as is_withdrawn,
     false as keeps_ties,

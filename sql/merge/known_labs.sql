@@ -1,4 +1,5 @@
--- One row per valid version of labs: when it happened, when it was received, and what decides between versions.
+-- One row per valid version of labs.
+-- When it happened, when it was received, and what decides between versions.
 create or replace temp table known as
 select
     versions.row_no,
@@ -6,7 +7,8 @@ select
     versions.key_hash,
     versions.content_hash,
     coalesce(versions.received_at, versions.collected_at) as received_at,
-    coalesce(versions.collected_at <= $as_of_end, true) and coalesce(versions.received_at <= $as_of_end, true) as is_seen,
+    coalesce(versions.collected_at <= $as_of_end, true)
+    and coalesce(versions.received_at <= $as_of_end, true) as is_seen,
     case
         when versions.status in ('corrected', 'amended') then 2
         when versions.status = 'final' then 1

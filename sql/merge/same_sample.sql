@@ -1,4 +1,5 @@
--- One row per result that another one of the same sample stands for: a corrected one, or one of the same value and unit.
+-- One row per result that another one of the same sample stands for.
+-- That is a corrected one, or one of the same value and unit.
 create or replace temp table same_sample as
 with
 samples as (

@@ -6,6 +6,7 @@ using (
         $run_id as first_seen_run,
         cast(null as varchar) as absent_since_run
     from tonight_{table}
+    where row_no in (select row_no from fresh)
 ) as tonight
 on stored.content_hash = tonight.content_hash
 when matched and stored.absent_since_run is not null then update set absent_since_run = null

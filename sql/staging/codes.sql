@@ -1,4 +1,5 @@
--- One row per distinct reported code or drug name and concept: exact if any exact row of the concept's list matches.
+-- One row per distinct reported code or drug name and concept.
+-- Exact if any exact row of the concept's list matches.
 insert into work.codes
 with
 reported as (
@@ -18,7 +19,7 @@ reported as (
         union all
         select stored.code_key from store.procedures as stored
         inner join work.sources on sources.source = stored.source and sources.mode = 'increment'
-    )
+    ) as kept
     where code_key is not null
 ),
 

@@ -38,6 +38,7 @@ scoped as (
         system || '|' || match_text as code_key,
         concat_ws(
             chr(31),
+            $source,
             coalesce(patient_id, ''), coalesce(code_system, ''), coalesce(code, ''),
             coalesce(name, ''), coalesce(condition_id, ''), coalesce(onset_on, ''),
             coalesce(recorded_on, ''), coalesce(resolved_on, ''), coalesce(status, ''),
@@ -105,7 +106,7 @@ typed as (
         read_at(received_at, $zone, $date_formats, $instant_formats) as received_at_read,
         md5_number(
             case treatment
-                when 0 then $source || chr(31) || row_text
+                when 0 then row_text
                 else concat_ws(
                     chr(31),
                     $source,

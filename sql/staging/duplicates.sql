@@ -1,7 +1,7 @@
 -- One row per staged row that repeats another one word for word; the first file's row stays.
 insert into work.duplicates
 with
-contested as (
+contested as ( -- noqa: ST03
     select content_hash
     from work.{table}
     where not is_opted_out

@@ -2,6 +2,6 @@
 select
     count(*) as records,
     coalesce(sum(list_sum(list_transform(
-        list_value({columns}), lambda reported: len(regexp_extract_all(reported, '(?:\r?\n)+'))
+        [{columns}], lambda reported: len(regexp_extract_all(reported, '(?:\r?\n)+'))
     ))), 0) as further_lines
 from every_column;

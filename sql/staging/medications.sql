@@ -32,26 +32,36 @@ met as (
     left join scope on scope.system = plain.system and scope.key = plain.scope_key
 ),
 
+judged as (
+    select
+        *,
+        case
+            when is_listed_code then true
+            -- ATC has a code for every substance: a complete one that no list holds settles the row.
+            when system = 'ATC' and regexp_full_match(match_text, '[A-Z]\d{2}[A-Z]{2}\d{2}') then false
+            else coalesce(regexp_matches(lower(drug_name), $drug_pattern), false)
+        end as is_wanted
+    from met
+),
+
 scoped as (
     select
         *,
-        case when is_listed_code then system || '|' || match_text else 'name|' || lower(tidy(drug_name)) end as code_key,
+        case
+            when is_listed_code then system || '|' || match_text
+            else 'name|' || lower(tidy(drug_name))
+        end as code_key,
         concat_ws(
             chr(31),
+            $source,
             coalesce(patient_id, ''), coalesce(start_on, ''), coalesce(code_system, ''),
             coalesce(code, ''), coalesce(drug_name, ''), coalesce(medication_id, ''),
             coalesce(kind, ''), coalesce(route, ''), coalesce(dose_quantity, ''),
             coalesce(dose_unit, ''), coalesce(doses_per_day, ''), coalesce(days_supply, ''),
             coalesce(end_on, ''), coalesce(status, ''), coalesce(received_at, '')
         ) as row_text
-    from met
-    where
-        case
-            when is_listed_code then true
-            -- ATC has a code for every substance: a complete one that no list holds settles the row.
-            when system = 'ATC' and regexp_full_match(match_text, '[A-Z]\d{2}[A-Z]{2}\d{2}') then false
-            else coalesce(regexp_matches(lower(drug_name), $drug_pattern), false)
-        end
+    from judged
+    where is_wanted
 ),
 
 owned as (
@@ -118,7 +128,7 @@ typed as (
         read_number(doses_per_day, $decimal_comma) as doses_per_day_read,
         md5_number(
             case treatment
-                when 0 then $source || chr(31) || row_text
+                when 0 then row_text
                 else concat_ws(
                     chr(31),
                     $source,

@@ -42,6 +42,7 @@ scoped as (
         coalesce(local_concept, listed_concept) as concept,
         concat_ws(
             chr(31),
+            $source,
             coalesce(patient_id, ''), coalesce(code_system, ''), coalesce(code, ''),
             coalesce(test_name, ''), coalesce(ordered_on, ''), coalesce(status, ''),
             coalesce(received_at, '')
@@ -102,7 +103,7 @@ typed as (
         read_at(received_at, $zone, $date_formats, $instant_formats) as received_at_read,
         md5_number(
             case treatment
-                when 0 then $source || chr(31) || row_text
+                when 0 then row_text
                 else concat_ws(
                     chr(31),
                     $source,

@@ -7,7 +7,8 @@ reported as (
         case
             when needs_trimming(concat_ws(
                 chr(31),
-                patient_id, birth_date, sex, clinic_id, registered_on, deregistered_on, deceased_on, ethnicity, opted_out
+                patient_id, birth_date, sex, clinic_id, registered_on, deregistered_on, deceased_on, ethnicity,
+                opted_out
             )) then 1
             else 0
         end as treatment

@@ -38,6 +38,7 @@ scoped as (
         system || '|' || match_text as code_key,
         concat_ws(
             chr(31),
+            $source,
             coalesce(patient_id, ''), coalesce(code_system, ''), coalesce(code, ''),
             coalesce(name, ''), coalesce(procedure_id, ''), coalesce(performed_on, ''),
             coalesce(length_cm, ''), coalesce(status, ''), coalesce(received_at, '')
@@ -101,7 +102,7 @@ typed as (
         read_number(length_cm, $decimal_comma) as length_cm_read,
         md5_number(
             case treatment
-                when 0 then $source || chr(31) || row_text
+                when 0 then row_text
                 else concat_ws(
                     chr(31),
                     $source,

@@ -1,4 +1,5 @@
--- One row per spelling of a code system in this source: as written by us, and squeezed; the site's own words come first.
+-- One row per spelling of a code system in this source.
+-- As written by us, and squeezed; the site's own words come first.
 create or replace temp table spelling as
 with
 site as (
@@ -15,7 +16,10 @@ known as (
     select alias, system from aliases
     where alias not in (select spelling from site)
     union all
-    select distinct system, system from aliases
+    select distinct
+        system as spelling,
+        system
+    from aliases
     where squeezed(system) not in (select spelling from site)
 )
 

@@ -1,4 +1,5 @@
--- One row per valid person, numbered by source and patient id; of an increment source the stored row where none came tonight.
+-- One row per valid person, numbered by source and patient id.
+-- Of an increment source the stored row counts where none came tonight.
 insert into work.persons
 with
 tonight as (

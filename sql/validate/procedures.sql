@@ -1,4 +1,5 @@
--- One row per distinct row of procedures in scope, with what its contract needs; a person's dates where the person is valid.
+-- One row per distinct row of procedures in scope, with what its contract needs.
+-- The dates of the person are there where the person is valid.
 select
     staged.row_no,
     case

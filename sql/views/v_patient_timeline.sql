@@ -1,4 +1,5 @@
--- One row per stored event of a person, as last delivered: what was recorded, when it happened, when it was received.
+-- One row per stored event of a person, as last delivered.
+-- What was recorded, when it happened, when it was received.
 create or replace view v_patient_timeline as
 select
     source,

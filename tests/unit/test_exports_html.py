@@ -15,7 +15,6 @@ from schemas.vocabulary import LISTS
 SUMMARY: dict[str, Any] = {
     "run_id": "2026-11-22-0a1b2c",
     "as_of": "2026-11-22",
-    "previous_as_of": "2026-11-21",
     "code_version": "0.1.0",
     "pack": {
         "id": "b12",
@@ -238,7 +237,6 @@ def test_rows_that_do_not_add_up_are_called_out() -> None:
 
 def test_an_empty_run_renders() -> None:
     empty = summary(
-        previous_as_of=None,
         funnel=[],
         lists={},
         clinics={},

@@ -20,7 +20,11 @@ def night_in(folder: Path, **more: object) -> Night:
 
 
 def test_a_second_holder_is_told_who_holds_the_lock(tmp_path):
-    with locked(tmp_path / "lock", "the thing"), pytest.raises(RunLocked) as error, locked(tmp_path / "lock", "it"):
+    with (
+        locked(tmp_path / "lock", "the thing"),
+        pytest.raises(RunLocked) as error,
+        locked(tmp_path / "lock", "it"),
+    ):
         pass
     assert error.value.exit_code == 4
     assert f"process {os.getpid()}, since 20" in str(error.value)

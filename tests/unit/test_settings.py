@@ -115,7 +115,8 @@ def test_relative_paths_are_relative_to_the_file(tmp_path):
 def test_environment_overrides_the_file(tmp_path):
     file = written(tmp_path, "[screen]\ntimezone = 'UTC'\n[limits]\nsuppress_below = 7")
     settings = load(
-        file, {"B12SCREEN_SCREEN_TIMEZONE": "Europe/Oslo", "B12SCREEN_SCREEN_AS_OF": "2026-06-30", "HOME": "/"}
+        file,
+        {"B12SCREEN_SCREEN_TIMEZONE": "Europe/Oslo", "B12SCREEN_SCREEN_AS_OF": "2026-06-30", "HOME": "/"},
     )
     assert settings.screen.timezone == "Europe/Oslo"
     assert settings.screen.as_of == date(2026, 6, 30)
@@ -128,7 +129,9 @@ def test_an_unknown_variable_is_an_error(tmp_path):
 
 
 def test_a_wrong_variable_is_named(tmp_path):
-    assert refused(tmp_path, "", {"B12SCREEN_LIMITS_VOLUME_DROP": "half"}).startswith("B12SCREEN_LIMITS_VOLUME_DROP")
+    assert refused(tmp_path, "", {"B12SCREEN_LIMITS_VOLUME_DROP": "half"}).startswith(
+        "B12SCREEN_LIMITS_VOLUME_DROP"
+    )
 
 
 def test_extracts_alone_is_one_snapshot(tmp_path):

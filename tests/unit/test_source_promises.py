@@ -106,10 +106,20 @@ def test_a_statement_says_its_grain_first(path):
     assert text == text.rstrip() + "\n"
 
 
+# Lengths of texts and hashes, places in them, minutes of an hour, halves of a 128-bit number: each where it is used.
+LENGTHS_AND_PLACES = {
+    "sql/ddl/macro_bucket.sql": {255},
+    "sql/ddl/macro_evidence_id.sql": {32},
+    "sql/ddl/macro_iso_at.sql": {10, 26},
+    "sql/ddl/macro_offset_at.sql": {60},
+    "sql/ledger/fingerprint.sql": {64, 2**64, 2**64 - 1},
+}
+
+
 @pytest.mark.parametrize("path", SQL_FILES, ids=relative)
 def test_sql_holds_no_clinical_number(path):
     statement = re.sub(r"--[^\n]*", "", path.read_text())
     statement = re.sub(r"'[^']*'", "''", statement)
-    # Positions and lengths of codes and hashes, end-of-day fractions, bucket arithmetic.
+    statement = re.sub(r"chr\(\d+\)", "chr()", statement)
     numbers = {int(found) for found in re.findall(r"(?<![\w.$])\d+(?![\w.])", statement)}
-    assert numbers <= {0, 1, 2, 3, 12, 16, 24, 256}
+    assert numbers <= {0, 1, 2, 3, 12, 16, 24, 256} | LENGTHS_AND_PLACES.get(relative(path), set())

@@ -1,5 +1,8 @@
 """Every delivered row is accounted for, whatever the file does to the parser; no message repeats a row."""
 
+# Instants of the canonical tables are local and carry no zone.
+# ruff: noqa: DTZ001
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -31,8 +34,26 @@ def test_a_bad_line_is_quarantined_with_file_and_line_and_the_others_are_kept(tm
     assert night.conservation["labs"]["rows_in"] == 4
 
 
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+def test_the_line_is_that_of_the_file_whatever_stands_before_it(tmp_path: Path, compression: str) -> None:
+    labs = (
+        "\ufeff"
+        + LABS.strip()
+        + ",comment\n\n"
+        + 'A,200,ng/L,2026-05-01,LOINC,2132-9,"one\ntwo"\n'
+        + "A,bad\n"
+    ).encode()
+    night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", labs, compression=compression).run()
+    assert night.values() == ["200"]
+    assert night.quarantine["labs"].select("reasons", "line").rows() == [("malformed_line", 5)]
+
+
 def test_a_line_in_another_encoding_is_quarantined(tmp_path: Path) -> None:
-    labs = (LABS + lab("A", "200")).encode() + b"A,caf\xe9,ng/L,2026-05-01,LOINC,2132-9\n" + lab("A", "202").encode()
+    labs = (
+        (LABS + lab("A", "200")).encode()
+        + b"A,caf\xe9,ng/L,2026-05-01,LOINC,2132-9\n"
+        + lab("A", "202").encode()
+    )
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", labs).run()
     assert night.values() == ["200", "202"]
     assert night.quarantine["labs"].select("reasons", "line").rows() == [("malformed_line", 3)]
@@ -57,7 +78,12 @@ def test_an_unclosed_quote_among_many_rows_refuses_the_file(tmp_path: Path) -> N
 
 
 def test_a_line_of_100_megabytes_refuses_the_file(tmp_path: Path) -> None:
-    labs = LABS + lab("A", "200") + lab("A", "9" * 100_000_000) + "".join(lab("A", str(n)) for n in range(300, 305))
+    labs = (
+        LABS
+        + lab("A", "200")
+        + lab("A", "9" * 100_000_000)
+        + "".join(lab("A", str(n)) for n in range(300, 305))
+    )
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", labs)
     with night.opened() as warehouse, pytest.raises(InputRefused, match="1 are unaccounted for"):
         warehouse.stage(night.parts, list(night.sources.values()), _matching())
@@ -72,7 +98,9 @@ def test_a_line_over_the_limit_that_can_be_told_apart_is_one_bad_line(tmp_path: 
 
 def test_line_breaks_within_quoted_values_are_not_missing_rows(tmp_path: Path) -> None:
     header = LABS.strip() + ",comment\n"
-    labs = header + 'A,200,ng/L,2026-05-01,LOINC,2132-9,"one\ntwo\n\nthree"\n' + lab("A", "202").strip() + ",\n"
+    labs = (
+        header + 'A,200,ng/L,2026-05-01,LOINC,2132-9,"one\ntwo\n\nthree"\n' + lab("A", "202").strip() + ",\n"
+    )
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", labs).run()
     assert night.values() == ["200", "202"]
     assert night.conservation["labs"]["rows_in"] == 2
@@ -80,7 +108,10 @@ def test_line_breaks_within_quoted_values_are_not_missing_rows(tmp_path: Path) -
 
 def test_a_cut_count_refuses_the_file_and_gives_the_numbers(tmp_path: Path) -> None:
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", LABS + lab("A", "200"), rows=3)
-    with night.opened() as warehouse, pytest.raises(InputRefused, match=r"site-labs-1.csv has 3 lines.* 2 are unacc"):
+    with (
+        night.opened() as warehouse,
+        pytest.raises(InputRefused, match=r"site-labs-1.csv has 3 lines.* 2 are unacc"),
+    ):
         warehouse.stage(night.parts, list(night.sources.values()), _matching())
 
 
@@ -123,7 +154,9 @@ def test_a_file_of_a_header_alone_holds_no_row(tmp_path: Path) -> None:
 
 def test_columns_are_bound_by_name_and_files_of_other_headers_may_stand_beside(tmp_path: Path) -> None:
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", LABS + lab("A", "200"))
-    night.csv("labs", "code,site_note,code_system,value,patient_id,collected_at\n2132-9,x,LOINC,201,B,2026-05-02\n")
+    night.csv(
+        "labs", "code,site_note,code_system,value,patient_id,collected_at\n2132-9,x,LOINC,201,B,2026-05-02\n"
+    )
     outcome = night.run()
     assert outcome.values() == ["200", "201"]
     assert outcome.in_force["labs"].filter(value="201")["unit"].to_list() == [None]
@@ -157,7 +190,7 @@ def test_missing_tables_give_empty_files_of_the_same_columns(tmp_path: Path) -> 
     assert night.in_force["codes"].columns == ["code_id", "concept", "breadth", "matched_by"]
 
 
-def _matching():  # noqa: ANN202
+def _matching():
     from tests.small_night import MATCHING
 
     return MATCHING

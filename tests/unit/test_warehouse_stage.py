@@ -1,5 +1,8 @@
 """What is kept of an extract: rows in scope, typed, of people who did not opt out."""
 
+# Instants of the canonical tables are local and carry no zone.
+# ruff: noqa: DTZ001
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -17,7 +20,13 @@ from tests.small_night import AS_OF, LABS, MATCHING, MEDICATIONS, PATIENTS, Smal
 END_OF_DAY = (23, 59, 59, 999999)
 
 
-def lab(patient: str = "A", value: str = "200", day: str = "2026-05-01", system: str = "LOINC", code: str = "2132-9") -> str:
+def lab(
+    patient: str = "A",
+    value: str = "200",
+    day: str = "2026-05-01",
+    system: str = "LOINC",
+    code: str = "2132-9",
+) -> str:
     return f"{patient},{value},ng/L,{day},{system},{code}\n"
 
 
@@ -95,14 +104,24 @@ def test_only_a_date_alone_is_marked_as_such(tmp_path: Path) -> None:
 
 def test_a_format_with_an_offset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="offset"):
-        collected(SmallNight(tmp_path).source(tables={"labs": TableMapping(date_formats=("%Y-%m-%d %z",))}), ["x"])
+        collected(
+            SmallNight(tmp_path).source(tables={"labs": TableMapping(date_formats=("%Y-%m-%d %z",))}), ["x"]
+        )
 
 
 def test_an_exact_code_matches_in_its_own_system_only(tmp_path: Path) -> None:
     kept = (("LOINC", "2132-9"), ("loinc", " 2132-9 "), ("http://loinc.org", "2132-9"), ("LO INC", "2132-9"))
     kept = (*kept, ("LOINC\t", "2132-9\u00a0"))
-    out_of_scope = (("SNOMED-CT", "2132-9"), ("", "2132-9"), ("LOINC", "2132-99"), ("house", "2132-9"), ("LOINC", ""))
-    rows = [lab(value=str(n), system=system, code=code) for n, (system, code) in enumerate((*kept, *out_of_scope))]
+    out_of_scope = (
+        ("SNOMED-CT", "2132-9"),
+        ("", "2132-9"),
+        ("LOINC", "2132-99"),
+        ("house", "2132-9"),
+        ("LOINC", ""),
+    )
+    rows = [
+        lab(value=str(n), system=system, code=code) for n, (system, code) in enumerate((*kept, *out_of_scope))
+    ]
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", LABS + "".join(rows)).run()
     assert night.values() == ["0", "1", "2", "3", "4"]
     assert set(night.in_force["labs"]["concept"]) == {"lab_b12_total"}
@@ -199,7 +218,10 @@ def test_values_are_trimmed_and_only_empty_is_null(tmp_path: Path) -> None:
 
 def test_identical_rows_are_collapsed_and_white_space_does_not_make_them_differ(tmp_path: Path) -> None:
     night = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", LABS + lab() + lab())
-    night.csv("labs", "value,patient_id,unit,collected_at,code_system,code,status\n 200 ,A,ng/L,2026-05-01,LOINC,2132-9,\n")
+    night.csv(
+        "labs",
+        "value,patient_id,unit,collected_at,code_system,code,status\n 200 ,A,ng/L,2026-05-01,LOINC,2132-9,\n",
+    )
     outcome = night.run()
     assert outcome.values() == ["200"]
     assert outcome.conservation["labs"]["duplicate"] == 2
@@ -210,7 +232,11 @@ def test_neither_order_nor_file_split_changes_the_fingerprint_but_a_value_does(t
     first = SmallNight(tmp_path / "1").csv("patients", PATIENTS).csv("labs", LABS + "".join(rows)).run()
     second = SmallNight(tmp_path / "2").csv("patients", PATIENTS).csv("labs", LABS + rows[2])
     split = second.csv("labs", LABS + rows[1] + rows[0] + rows[1]).run()
-    third = SmallNight(tmp_path / "3").csv("patients", PATIENTS).csv("labs", LABS + "".join(rows[:2]) + lab(value="203"))
+    third = (
+        SmallNight(tmp_path / "3")
+        .csv("patients", PATIENTS)
+        .csv("labs", LABS + "".join(rows[:2]) + lab(value="203"))
+    )
     assert first.fingerprint == split.fingerprint
     assert first.fingerprint != third.run().fingerprint
 
@@ -239,7 +265,11 @@ def test_of_people_who_opted_out_nothing_is_kept(tmp_path: Path) -> None:
 def test_only_a_readable_no_is_not_an_opt_out(tmp_path: Path) -> None:
     answers = ("", "false", "No", "n", "0", "f", " FALSE ", "true", "YES", "y", "1", "t", "maybe", "2")
     rows = [f"P{n:02},1950-01-01,female,C1,{answer}\n" for n, answer in enumerate(answers)]
-    night = SmallNight(tmp_path).csv("patients", "patient_id,birth_date,sex,clinic_id,opted_out\n" + "".join(rows)).run()
+    night = (
+        SmallNight(tmp_path)
+        .csv("patients", "patient_id,birth_date,sex,clinic_id,opted_out\n" + "".join(rows))
+        .run()
+    )
     assert sorted(night.in_force["patients"]["patient_id"]) == [f"P{n:02}" for n in range(7)]
     assert night.conservation["patients"]["opted_out"] == 7
 
@@ -261,7 +291,15 @@ def test_patients_are_numbered_flagged_and_refused(tmp_path: Path) -> None:
     labs = LABS + "".join(lab(patient, str(n)) for n, patient in enumerate("ADFXGH")) + lab("", "9")
     night = SmallNight(tmp_path).csv("patients", patients).csv("labs", labs).run()
     people = night.in_force["patients"]
-    shown = ("person_key", "patient_id", "birth_date", "sex", "clinic_id", "is_clinic_unassigned", "is_sex_unreadable")
+    shown = (
+        "person_key",
+        "patient_id",
+        "birth_date",
+        "sex",
+        "clinic_id",
+        "is_clinic_unassigned",
+        "is_sex_unreadable",
+    )
     assert people.sort("person_key").select(shown).rows() == [
         (0, "A", date(1950, 1, 1), "male", "_unassigned", True, False),
         (1, "C", date(1960, 1, 1), "unknown", "C1", False, True),
@@ -350,7 +388,9 @@ def test_medications_are_typed_or_refused(tmp_path: Path) -> None:
 def test_a_decimal_comma_is_read_where_the_site_declares_it(tmp_path: Path) -> None:
     header = "patient_id,drug_name,start_on,dose_quantity\n"
     night = SmallNight(tmp_path).source(decimal_comma=True).csv("patients", PATIENTS)
-    outcome = night.csv("medications", header + 'A,metformin,2026-01-01,"1,5"\n').csv("labs", LABS + lab()).run()
+    outcome = (
+        night.csv("medications", header + 'A,metformin,2026-01-01,"1,5"\n').csv("labs", LABS + lab()).run()
+    )
     assert outcome.in_force["medications"]["dose_quantity"].to_list() == [1.5]
     assert outcome.in_force["labs"]["decimal_comma"].to_list() == [True]
 
@@ -380,7 +420,9 @@ def test_conditions_keep_their_dates_and_family_history(tmp_path: Path) -> None:
 
 def test_procedures_and_orders_are_read(tmp_path: Path) -> None:
     night = SmallNight(tmp_path).csv("patients", PATIENTS)
-    night.csv("procedures", "patient_id,code_system,code,performed_on,length_cm\nA,OPCS-4,G27.1,2020-01-01,25\n")
+    night.csv(
+        "procedures", "patient_id,code_system,code,performed_on,length_cm\nA,OPCS-4,G27.1,2020-01-01,25\n"
+    )
     night.csv("orders", "patient_id,code_system,code,ordered_on,status\nA,LOINC,13964-2,2026-06-01,\n")
     outcome = night.run()
     procedure = outcome.in_force["procedures"].select("performed_on", "length_cm", "status").rows()
@@ -397,9 +439,15 @@ def test_two_sources_keep_their_people_apart(tmp_path: Path) -> None:
     outcome = night.run()
     people = outcome.in_force["patients"].sort("person_key")
     assert people.select("source", "patient_id").rows() == [
-        ("north", "A"), ("north", "B"), ("south", "A"), ("south", "B"),
+        ("north", "A"),
+        ("north", "B"),
+        ("south", "A"),
+        ("south", "B"),
     ]
-    assert outcome.in_force["labs"].sort("value").select("person_key", "source").rows() == [(0, "north"), (2, "south")]
+    assert outcome.in_force["labs"].sort("value").select("person_key", "source").rows() == [
+        (0, "north"),
+        (2, "south"),
+    ]
 
 
 def test_rows_cannot_be_judged_before_their_people(tmp_path: Path) -> None:
