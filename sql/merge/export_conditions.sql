@@ -2,7 +2,7 @@
 copy (
     select
         persons.person_key,
-        versions.person_bucket,
+        persons.person_bucket,
         versions.row_no,
         evidence_id(versions.condition_id, versions.content_hash) as evidence_id,
         codes.code_id,

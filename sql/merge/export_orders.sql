@@ -2,7 +2,7 @@
 copy (
     select
         persons.person_key,
-        versions.person_bucket,
+        persons.person_bucket,
         versions.row_no,
         evidence_id(null, versions.content_hash) as evidence_id,
         versions.concept,

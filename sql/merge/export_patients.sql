@@ -2,10 +2,10 @@
 copy (
     select
         persons.person_key,
-        versions.patient_id,
+        people.patient_id,
         versions.source,
-        versions.person_bucket,
-        md5(versions.source || chr(31) || versions.patient_id) as person_hash,
+        people.person_bucket,
+        md5(versions.source || chr(31) || people.patient_id) as person_hash,
         versions.birth_date,
         versions.sex,
         coalesce(versions.clinic_id, '_unassigned') as clinic_id,
@@ -19,4 +19,5 @@ copy (
     inner join work.selected
         on selected.row_no = versions.row_no and selected.table_name = 'patients' and selected.state = 'in_force'
     inner join work.persons on persons.patient_no = versions.patient_no
+    inner join work.people on people.patient_no = versions.patient_no
 ) to $path (format parquet, compression {compression});

@@ -16,5 +16,4 @@ select
     versions.status in ('entered-in-error', 'cancelled', 'refuted') as is_withdrawn,
     false as keeps_ties,
     null as sample_hash
-from versions_conditions as versions
-inner join work.persons on persons.patient_no = versions.patient_no;
+from versions_conditions as versions;

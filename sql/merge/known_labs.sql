@@ -20,5 +20,4 @@ select
         when versions.sample_id is not null
             then hash(versions.patient_no, versions.concept, versions.sample_id, versions.collected_at)
     end as sample_hash
-from versions_labs as versions
-inner join work.persons on persons.patient_no = versions.patient_no;
+from versions_labs as versions;

@@ -13,5 +13,4 @@ select
     versions.status in ('entered-in-error', 'cancelled') as is_withdrawn,
     false as keeps_ties,
     null as sample_hash
-from versions_medications as versions
-inner join work.persons on persons.patient_no = versions.patient_no;
+from versions_medications as versions;

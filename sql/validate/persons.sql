@@ -45,6 +45,7 @@ valid as (
 select
     valid.patient_no,
     cast(row_number() over (order by people.source, people.patient_id) - 1 as uinteger) as person_key,
+    people.person_bucket,
     valid.row_no as patient_row_no,
     valid.birth_date,
     valid.deceased_on

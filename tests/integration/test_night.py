@@ -371,6 +371,52 @@ def test_a_person_who_opts_out_later_leaves_the_warehouse(again: Path) -> None:
     assert gone.encode() not in (again / "warehouse.duckdb").read_bytes()
 
 
+def run_configured(home: Path, sources: str, as_of: date) -> None:
+    config = home / "site.toml"
+    config.write_text(f'[screen]\noutput = "out"\nwarehouse = "warehouse.duckdb"\n{sources}')
+    with opened(plan(config=config, as_of=as_of, with_workbooks=False, accept_low_volume=True)) as tonight:
+        stages.run_all(tonight)
+
+
+def test_who_opted_out_stays_so_where_later_increments_do_not_repeat_it(tmp_path: Path) -> None:
+    """The next increment brings a result of that person, and of the person nothing but the result."""
+    source = '[sources.laboratory]\npath = "extract"\nmode = "increment"\n'
+    write_extract(cohort(), tmp_path / "extract")
+    run_configured(tmp_path, source, YESTERDAY)
+    gone, other = f"OUT-{OPTED_OUT[0]}-GONE", cohort()["patients"][9]
+    result = {"value": "150", "unit": "ng/L", "collected_at": AS_OF.isoformat(), "code": "2132-9"}
+    increment = {
+        "patients": [other],
+        "labs": [
+            {"patient_id": name, "code_system": "LOINC", **result} for name in (gone, other["patient_id"])
+        ],
+        "medications": cohort()["medications"][:1],
+    }
+    write_extract(increment, tmp_path / "extract")
+    run_configured(tmp_path, source, AS_OF)
+    assert [where for where, text in texts(tmp_path).items() if gone in text] == []
+
+
+def test_two_sources_may_use_the_same_patient_ids_for_different_people(tmp_path: Path) -> None:
+    """Practices number their patients from 1: an id means a person together with its source only."""
+    write_extract(make_cohort(3, 30), tmp_path / "north")
+    write_extract(make_cohort(5, 30), tmp_path / "south")
+    run_configured(tmp_path, '[sources.north]\npath = "north"\n[sources.south]\npath = "south"\n', AS_OF)
+    both = pl.read_parquet(publication(tmp_path) / "all" / "decisions.parquet")
+    for name in ("north", "south"):
+        alone = tmp_path / f"{name}-alone"
+        alone.mkdir()
+        run_configured(alone, f'[sources.{name}]\npath = "../{name}"\n', AS_OF)
+        decided = pl.read_parquet(publication(alone) / "all" / "decisions.parquet")
+        assert both.filter(source=name).rows() == decided.rows()
+    items = [
+        item
+        for name in LISTS
+        for item in pl.read_parquet(publication(tmp_path) / "all" / f"{name}.parquet")["item_id"].to_list()
+    ]
+    assert len(items) == len(set(items))
+
+
 def test_every_row_is_accounted_for(night: Path) -> None:
     told = manifest(publication(night))
     parts = (
