@@ -150,8 +150,20 @@ def opened(night: Night) -> Iterator[Night]:
         held.callback(_clear, night)
         _clear(night)
         _make_folder(night.work, PRIVATE)
-        night.file.write_text(night.model_dump_json(), encoding="utf-8")
+        _write_night(night)
         yield night
+
+
+def _write_night(night: Night) -> None:
+    try:
+        night.file.write_text(night.model_dump_json(), encoding="utf-8")
+        return
+    except OSError as error:
+        number = error.errno
+    raise OutputError(
+        f"The work folder beside {night.warehouse} cannot be written (error {number}).",
+        "make room or choose another --warehouse, then run again.",
+    )
 
 
 def _clear(night: Night) -> None:

@@ -30,6 +30,7 @@ _DISK: Final = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission denied",
     errno.ENOTDIR: "a folder on its path is a file",
+    errno.EIO: "a write failed",
 }
 _DISK_IN_WORDS: Final = {
     "no space left": errno.ENOSPC,
@@ -37,6 +38,8 @@ _DISK_IN_WORDS: Final = {
     "disk quota": errno.EDQUOT,
     "file too large": errno.EFBIG,
     "read-only file system": errno.EROFS,
+    "could not write": errno.EIO,
+    "failed to commit": errno.EIO,
 }
 
 
@@ -89,6 +92,9 @@ def _told(name: str, error: BaseException) -> ScreenError:
     )
 
 
+_DUCKDB_WRITES: Final = ("IOException", "OutOfMemoryException", "TransactionException", "FatalException")
+
+
 def _disk_error(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno in _DISK:
         return error.errno
@@ -96,7 +102,7 @@ def _disk_error(error: BaseException) -> int | None:
     found = re.search(r"\(os error (\d+)\)", text)
     if found and int(found.group(1)) in _DISK:
         return int(found.group(1))
-    is_io = isinstance(error, OSError) or type(error).__name__ in ("IOException", "OutOfMemoryException")
+    is_io = isinstance(error, OSError) or type(error).__name__ in _DUCKDB_WRITES
     return next((number for words, number in _DISK_IN_WORDS.items() if is_io and words in text), None)
 
 

@@ -22,7 +22,14 @@ import duckdb
 import polars as pl
 
 from schemas.canonical_columns import COLUMNS
-from schemas.errors import ConfigurationError, ContractError, InputRefused, RunLocked, ScreenError
+from schemas.errors import (
+    ConfigurationError,
+    ContractError,
+    InputRefused,
+    OutputError,
+    RunLocked,
+    ScreenError,
+)
 from schemas.vocabulary import TABLES
 from sql.extracts import Part, Source, alike, canonical, every_column, lines_at
 from sql.statements import filled, statement, text_literal
@@ -122,11 +129,15 @@ class Warehouse:
         self._is_narrowed = False
 
     def __enter__(self) -> Warehouse:
+        is_new = not self.path.exists()
         self._connection = duckdb.connect(":memory:", config=self._configuration())
         try:
             self._open()
         except BaseException:
             self._connection.close()
+            if is_new:
+                # A stump of a file that could not be begun would keep every later night from opening it.
+                self.path.unlink(missing_ok=True)
             raise
         return self
 
@@ -143,8 +154,6 @@ class Warehouse:
             "memory_limit": self.engine.memory_limit,
             "temp_directory": str(spill),
             "preserve_insertion_order": False,
-            # Trying every compression on every column costs a sixth of the staging time and saves no space.
-            "force_compression": "dict_fsst",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
@@ -152,6 +161,7 @@ class Warehouse:
         return chosen | ({"threads": self.engine.threads} if self.engine.threads else {})
 
     def _open(self) -> None:
+        self._run("set enable_progress_bar = false")
         self._attach(self.path, "store")
         self._attach(self.work / "night.duckdb", "work")
         self._check_layout()
@@ -397,8 +407,13 @@ class Warehouse:
         records = []
         for part, lines in zip(group, expected, strict=True):
             self._read_as_every_column([part])
-            found, further_lines = self._further_lines(part, columns)
+            found, further_lines, swallowed = self._further_lines(part, columns)
             self._drop_rejects()
+            if swallowed:
+                raise InputRefused(
+                    f"{part.table}: in {part.name} {swallowed} whole lines lie within quoted values.",
+                    "A stray quote has swallowed them. Repair the quoting of the export, and deliver it again.",
+                )
             if found + further_lines != lines:
                 raise InputRefused(
                     f"{part.table}: {part.name} has {part.rows} lines after its header, of which "
@@ -409,10 +424,14 @@ class Warehouse:
             records.append(found)
         self._note_parsed(group, first_part, records)
 
-    def _further_lines(self, part: Part, columns: str) -> tuple[int, int]:
+    def _further_lines(self, part: Part, columns: str) -> tuple[int, int, int]:
         text = filled("staging/line_breaks", columns=columns)
-        records, further_lines = _parsed([part], lambda: self._rows(text))[0]
-        return int(records), int(further_lines)
+        separators = len(part.header) - 1
+        found = _parsed(
+            [part], lambda: self._rows(text, delimiter=part.delimiter, separators=max(separators, 1))
+        )
+        records, further_lines, swallowed = found[0]
+        return int(records), int(further_lines), int(swallowed)
 
     def _note_parsed(self, group: Sequence[Part], first_part: int, records: Sequence[int]) -> None:
         for place, (_, rows_parsed) in enumerate(zip(group, records, strict=True)):
@@ -497,8 +516,9 @@ class Warehouse:
     # -- account ------------------------------------------------------------------------------------------
 
     def content_fingerprint(self) -> str:
-        """A hash of the distinct rows in scope, kept and refused. Neither order, file split nor engine changes it."""
+        """A hash of the rows in scope and the count of malformed lines, whatever their order, files or engine."""
         rows = [self._rows(filled("ledger/fingerprint", table=table))[0] for table in TABLES]
+        rows += self._rows(statement("ledger/malformed"))
         return hashlib.sha256(json.dumps([[str(cell) for cell in row] for row in rows]).encode()).hexdigest()
 
     def conservation(self) -> list[dict[str, Any]]:
@@ -663,7 +683,10 @@ def _by_part(lines: pl.DataFrame) -> dict[int, int]:
 
 
 def _not_opened(path: Path, text: str) -> ScreenError:
-    if "lock" in text.lower():
+    words = text.lower()
+    if "file too large" in words or "no space left" in words:
+        return OutputError(f"{path.name} cannot be written: the disk is full.", "Make room, then run again.")
+    if "could not set lock" in words or "conflicting lock" in words:
         return RunLocked(
             f"{path.name} is open in another process.",
             "Wait until it has ended, or close what reads the file.",

@@ -12,7 +12,7 @@ _NUMBER = r"^(?:<=|>=|<|>|≤|≥)?\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\
 _TEXT = r"^\p{L}"
 _NOT_A_NUMBER = r"(?i)^[+-]?(nan|inf|infinity)$"
 # Multiplying by a decimal factor leaves binary noise; this is far below any clinical digit.
-_NOISE_DIGITS = 6
+NOISE_DIGITS = 6
 
 MMA = "lab_mma_serum"
 
@@ -154,7 +154,7 @@ def _interval() -> dict[str, pl.Expr]:
 
 
 def _normal(bound: pl.Expr) -> pl.Expr:
-    return (bound * pl.col("factor").fill_null(1.0)).round(_NOISE_DIGITS)
+    return (bound * pl.col("factor").fill_null(1.0)).round(NOISE_DIGITS)
 
 
 def _classified_bound(name: str) -> pl.Expr:

@@ -10,7 +10,7 @@ from rules.model import Pack
 from transforms.clues import age_days, age_years, readable_egfr
 from transforms.inputs import record_order
 from transforms.intervals import band_of, wholly_above, wholly_at_least, wholly_at_most, wholly_below
-from transforms.normalise import MMA
+from transforms.normalise import MMA, NOISE_DIGITS
 from transforms.replacement import confounded
 
 TOTAL, ACTIVE = "lab_b12_total", "lab_b12_active"
@@ -286,13 +286,14 @@ def ckd_epi_2009(creatinine: pl.Expr, pack: Pack) -> pl.Expr:
 
     age = age_years("birth_date", pl.col("collected_on"))
     ratio = creatinine / pack.number("creatinine_umol_per_mg_dl") / by_sex("ckd_epi_kappa")
+    # The last bits of a power depend on where a row falls in a vector; they are far below any clinical digit.
     return (
         pack.number("ckd_epi_scale")
         * pl.min_horizontal(ratio, pl.lit(1.0)).pow(by_sex("ckd_epi_alpha"))
         * pl.max_horizontal(ratio, pl.lit(1.0)).pow(pack.number("ckd_epi_max_exponent"))
         * pl.lit(pack.number("ckd_epi_age_base")).pow(age)
         * pl.when(is_female).then(pack.number("ckd_epi_female_factor")).otherwise(1.0)
-    )
+    ).round(NOISE_DIGITS)
 
 
 def nearest_egfr(mma: pl.LazyFrame, egfr: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:

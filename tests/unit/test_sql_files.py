@@ -33,6 +33,8 @@ VALUES = {
     "date_formats": ["%d/%m/%Y"],
     "instant_formats": ["%d/%m/%Y %H:%M"],
     "decimal_comma": False,
+    "delimiter": ",",
+    "separators": 2,
     "drug_pattern": "x",
     "families": ["lab"],
     "version": 1,
