@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import accumulate
@@ -587,7 +588,9 @@ class Warehouse:
                 self._run(filled("ledger/forget_people", table=table))
             self._connection.commit()
         except BaseException:
-            self._connection.rollback()
+            # A commit that could not be written has ended the transaction already.
+            with suppress(duckdb.TransactionException):
+                self._connection.rollback()
             raise
 
     def _merge(self, table: str, run_id: str) -> None:
