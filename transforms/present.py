@@ -6,6 +6,7 @@ import re
 
 import polars as pl
 
+from rules.decision_table import PLACEHOLDERS
 from rules.model import Pack
 from schemas.published import WORKLIST_COLUMNS, WORKLIST_SCHEMA
 from schemas.vocabulary import LISTS
@@ -14,20 +15,6 @@ from transforms.decide import due_on, outputs_of
 _HASH_DIGITS = 12
 _NO_IDS = pl.lit([], dtype=pl.List(pl.String))
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-PHRASES = (
-    "b12",
-    "mma",
-    "age",
-    "neuro_features",
-    "symptom_labels",
-    "risk_labels",
-    "cause_label",
-    "egfr",
-    "index_on",
-)
-"""What a pack's sentences may name in {braces}."""
 
 
 def told(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
@@ -39,7 +26,7 @@ def told(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     return (
         _with_phrases(_with_pregnancy_b12(decisions), pack)
         .with_columns(reason=_reason(pack), evidence=_evidence(), evidence_ids=_evidence_ids())
-        .drop([f"text_{name}" for name in PHRASES])
+        .drop([f"text_{name}" for name in PLACEHOLDERS])
     )
 
 
@@ -55,7 +42,7 @@ def _reason(pack: Pack) -> pl.Expr:
     def phrase(place: int) -> pl.Expr:
         named = {
             name: [row for row, piece in pieces.items() if place < len(piece) and piece[place] == name]
-            for name in PHRASES
+            for name in PLACEHOLDERS
         }
         return pl.coalesce(
             [

@@ -129,7 +129,6 @@ _CARRIED = (
     "value",
     "unit",
     "evidence_id",
-    "days_ago",
     "is_confounded",
     "is_low_possible",
     "is_day_mixed",

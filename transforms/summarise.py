@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rules.model import BandSet, Pack
-from schemas.vocabulary import LISTS, PRIORITIES
+from schemas.vocabulary import LISTS
 from transforms.results import TOTAL
 
 _BINS_BELOW_LIMIT = 6
@@ -43,22 +43,16 @@ def status_counts(decisions: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def funnel(decisions: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: how many people pass each gate on the way to a worklist, each within the one before.
-
-    `with_usable_b12` stands aside: people without a result can be listed too.
-    """
+    """One row: how many people pass each gate on the way to a worklist, each within the one before."""
     decided = pl.col("clinical_status") != "NOT_ELIGIBLE"
     adult = decided & (pl.col("clinical_status") != "UNDER_AGE")
     untreated = adult & (pl.col("clinical_status") != "ON_REPLACEMENT")
-    tested = untreated & (pl.col("index_class") != "NONE")
     return decisions.select(
         decided=pl.len(),
         registered=decided.sum(),
         adult=adult.sum(),
         not_on_replacement=untreated.sum(),
-        with_usable_b12=tested.sum(),
         listed=(pl.col("lists").list.len() > 0).sum(),
-        **{f"listed_{name}": (pl.col("priority") == name).sum() for name in PRIORITIES},
     )
 
 
