@@ -116,7 +116,7 @@ def test_parts_come_in_the_order_of_the_tables(extract: Extract) -> None:
 def test_a_folder_holds_parts_of_any_name_and_kind_in_sorted_order(extract: Extract) -> None:
     extract.remove("labs.csv")
     extract.write("labs/zeta.CSV", LABS)
-    extract.write("labs/2024-01.csv.gz", gzip.compress(LABS.encode()))
+    extract.write("labs/2024-01.csv.gz", gzip.compress(LABS.encode(), mtime=0))
     extract.write("labs/b.csv.ZST", zstandard.compress(LABS.encode()))
     pl.DataFrame(
         {"patient_id": ["A"], "value": ["1"], "collected_at": ["2024"], "code": ["x"]}
@@ -167,7 +167,7 @@ def test_a_folder_without_parts_is_refused(extract: Extract) -> None:
 
 @pytest.mark.parametrize("second", ["labs/one.csv", "labs.csv.gz", "labs.CSV", "labs.parquet"])
 def test_a_table_that_is_there_twice_is_refused(extract: Extract, second: str) -> None:
-    extract.write(second, gzip.compress(LABS.encode()) if second.endswith("gz") else LABS)
+    extract.write(second, gzip.compress(LABS.encode(), mtime=0) if second.endswith("gz") else LABS)
     message = extract.refusal()
     assert "table labs is there more than once" in message
     assert "labs.csv" in message
@@ -607,7 +607,7 @@ def test_another_configured_encoding_is_read_from_a_utf8_copy(
     extract.write("medications.csv", MEDICATIONS.encode(encoding))
     delivered = text.encode(encoding)
     if packed == "gzip":
-        delivered = gzip.compress(delivered)
+        delivered = gzip.compress(delivered, mtime=0)
     extract.labs(delivered, "labs.csv.gz" if packed == "gzip" else "labs.csv")
     part = extract.lab_part(encoding=encoding)
     assert part.read_path.parent == extract.work
@@ -687,7 +687,7 @@ def flipped(content: bytes, place: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "compression", "content"),
     [
-        ("labs.csv.gz", "gzip", gzip.compress(LONG_LABS.encode())),
+        ("labs.csv.gz", "gzip", gzip.compress(LONG_LABS.encode(), mtime=0)),
         ("labs.csv.zst", "zstd", zstd_checked(LONG_LABS)),
     ],
 )
@@ -706,7 +706,7 @@ def test_output_beyond_a_block_is_complete(
 ) -> None:
     monkeypatch.setattr(streams, "BLOCK_BYTES", block)
     repeated = LABS_HEADER + "A,1,t,x\n" * 1000
-    extract.labs(gzip.compress(repeated.encode()), "labs.csv.gz")
+    extract.labs(gzip.compress(repeated.encode(), mtime=0), "labs.csv.gz")
     assert extract.lab_part().rows == 1000
 
 
@@ -753,7 +753,8 @@ def test_a_compressed_part_that_is_not_whole_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("labs.csv.gz", b""), ("labs.csv.gz", gzip.compress(b"")), ("labs.csv.zst", b"")]
+    ("name", "content"),
+    [("labs.csv.gz", b""), ("labs.csv.gz", gzip.compress(b"", mtime=0)), ("labs.csv.zst", b"")],
 )
 def test_an_empty_compressed_part_is_refused(extract: Extract, name: str, content: bytes) -> None:
     extract.labs(content, name)
