@@ -594,11 +594,13 @@ class Warehouse:
             raise
 
     def _merge(self, table: str, run_id: str) -> None:
+        # First what left, while the store does not hold the new rows yet: they need not be looked at.
+        self._run(filled("merge/absent", table=table), run_id=run_id)
         self._run(filled("merge/fresh", table=table))
+        self._run(filled("merge/returned", table=table))
         self._run(
             filled("merge/store", table=table, raw_columns=", ".join(RAW_COLUMNS[table])), run_id=run_id
         )
-        self._run(filled("merge/absent", table=table), run_id=run_id)
         self._run(filled("merge/forget", table=table))
         repeated = self._rows(filled("merge/repeated_versions", table=table))[0][0]
         if repeated:

@@ -3,11 +3,11 @@
 create or replace temp table same_sample as
 with
 samples as (
-    select known.sample_hash
+    -- Few samples are contested: the versions that stand are looked up for those alone.
+    select sample_hash
     from known
-    inner join standing on standing.row_no = known.row_no
-    where known.sample_hash is not null
-    group by known.sample_hash
+    where sample_hash is not null
+    group by sample_hash
     having count(*) > 1
 ),
 

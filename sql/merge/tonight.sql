@@ -3,8 +3,4 @@ create or replace temp view tonight_{table} as
 select
     staged.* exclude (patient_id, part_no, is_opted_out)
 from distinct_{table} as staged
-where
-    not exists (
-        from work.refused
-        where refused.table_name = '{table}' and refused.row_no = staged.row_no
-    );
+where staged.row_no not in (select row_no from work.refused where table_name = '{table}');

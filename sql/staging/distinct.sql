@@ -6,7 +6,4 @@ select
 from work.{table} as staged
 where
     not staged.is_opted_out
-    and not exists (
-        from work.duplicates as again
-        where again.table_name = '{table}' and again.row_no = staged.rowid
-    );
+    and cast(staged.rowid as ubigint) not in (select row_no from work.duplicates where table_name = '{table}');
