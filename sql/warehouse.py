@@ -73,7 +73,7 @@ WORK_TABLES: Final = (
     *TABLES,
 )
 RUN_TABLES: Final = ("runs", "run_inputs", "quarantine", "decisions", "worklist_items")
-STORE_TABLES: Final = ("schema_version", *RUN_TABLES, *TABLES)
+STORE_TABLES: Final = ("schema_version", "opted_out", *RUN_TABLES, *TABLES)
 VIEWS: Final = ("v_worklist", "v_funnel", "v_patient_timeline")
 
 FAMILIES: Final = {
@@ -128,6 +128,7 @@ class Warehouse:
         self.work = work
         self.engine = engine or Engine()
         self._is_narrowed = False
+        self._anew = path.with_name(f".{path.name}.anew")
 
     def __enter__(self) -> Warehouse:
         is_new = not self.path.exists()
@@ -166,6 +167,8 @@ class Warehouse:
         self._attach(self.path, "store")
         self._attach(self.work / "night.duckdb", "work")
         self._check_layout()
+        if self._anew.exists():
+            self._write_anew()
         self._run("set timezone = $zone", zone=self.engine.timezone)
         for name in MACROS:
             self._run(statement(f"ddl/macro_{name}"))
@@ -520,6 +523,7 @@ class Warehouse:
         """A hash of the rows in scope and the count of malformed lines, whatever their order, files or engine."""
         rows = [self._rows(filled("ledger/fingerprint", table=table))[0] for table in TABLES]
         rows += self._rows(statement("ledger/malformed"))
+        rows += self._rows(statement("ledger/opt_out_sums"))
         return hashlib.sha256(json.dumps([[str(cell) for cell in row] for row in rows]).encode()).hexdigest()
 
     def conservation(self) -> list[dict[str, Any]]:
@@ -569,7 +573,7 @@ class Warehouse:
 
         run: run_id, as_of, state, pack, code_version, counts. decisions, worklists: a Parquet file, or a folder of
         them, with the columns of the published tables. Every stored row of a person who opted out tonight is
-        deleted.
+        deleted, and the file is then written anew, so that no block of it holds them any more.
         """
         run_id = run["run_id"]
         self._narrow_access([decisions.parent, worklists.parent])
@@ -584,14 +588,40 @@ class Warehouse:
             self._write_run(run, recognised)
             self._insert_published("decisions", decisions, run_id)
             self._insert_published("worklist_items", worklists, run_id)
-            for table in ("quarantine", "decisions", "worklist_items"):
-                self._run(filled("ledger/forget_people", table=table))
+            forgotten = self._forget_people()
+            if forgotten:
+                # From here on the file is to be written anew, by whoever opens it next if this night dies.
+                self._anew.touch()
             self._connection.commit()
         except BaseException:
             # A commit that could not be written has ended the transaction already.
             with suppress(duckdb.TransactionException):
                 self._connection.rollback()
             raise
+        if forgotten:
+            self._write_anew()
+
+    def _forget_people(self) -> int:
+        """Delete every stored row of who opted out, and remember the opt-outs; gives the rows deleted."""
+        deleted = sum(self._rows(filled("merge/forget", table=table))[0][0] for table in TABLES)
+        for table in ("quarantine", "decisions", "worklist_items"):
+            deleted += self._rows(filled("ledger/forget_people", table=table))[0][0]
+        self._run(statement("ledger/forget_opt_outs"))
+        self._run(statement("ledger/opt_outs"))
+        return int(deleted)
+
+    def _write_anew(self) -> None:
+        """Put a copy in the place of the warehouse file: the free blocks of the old one keep deleted rows."""
+        copy = self._anew
+        copy.unlink(missing_ok=True)
+        self._attach(copy, "anew")
+        self._run("copy from database store to anew")
+        self._run("detach anew")
+        self._run("detach store")
+        copy.chmod(self.path.stat().st_mode)
+        copy.replace(self.path)
+        self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
+        self._attach(self.path, "store")
 
     def _merge(self, table: str, run_id: str) -> None:
         # First what left, while the store does not hold the new rows yet: they need not be looked at.
@@ -601,7 +631,6 @@ class Warehouse:
         self._run(
             filled("merge/store", table=table, raw_columns=", ".join(RAW_COLUMNS[table])), run_id=run_id
         )
-        self._run(filled("merge/forget", table=table))
         repeated = self._rows(filled("merge/repeated_versions", table=table))[0][0]
         if repeated:
             raise ContractError(f"{table}: the warehouse would hold {repeated} versions twice.")

@@ -3,7 +3,7 @@ insert into work.patients by name
 with
 marked as (
     select
-        reported.* exclude (is_opted_out, patient_no),
+        reported.* exclude (is_opted_out, is_opted_in, patient_no),
         people.patient_no,
         coalesce(reported.is_opted_out, false) or opted_out.person_hash is not null as is_opted_out
     from patients_reported as reported

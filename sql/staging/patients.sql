@@ -79,5 +79,6 @@ select
     case when deceased_at is null then deceased_on end as deceased_on_raw,
     content_hash,
     person_hash($source, coalesce(patient_id, '')) as key_hash,
-    opted_out is not null and opted_out not in ('false', 'no', 'n', '0', 'f') as is_opted_out
+    opted_out is not null and opted_out not in ('false', 'no', 'n', '0', 'f') as is_opted_out,
+    coalesce(opted_out in ('false', 'no', 'n', '0', 'f'), false) as is_opted_in
 from typed;

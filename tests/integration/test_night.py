@@ -357,7 +357,10 @@ def test_people_who_opted_out_are_counted_and_nowhere_else(night: Path) -> None:
         if path.is_file():
             assert b"OUT-" not in path.read_bytes(), path.name
     counted = {line["table"]: line["opted_out"] for line in manifest(publication(night))["conservation"]}
-    assert counted["patients"] == 4
+    delivered = cohort()["patients"]
+    out = {row["patient_id"] for row in delivered if row.get("opted_out") not in (None, "false", "no", "0")}
+    assert {f"OUT-{name}-GONE" for name in OPTED_OUT} <= out
+    assert counted["patients"] == sum(row["patient_id"] in out for row in delivered)
 
 
 def stored_text(warehouse: Path) -> str:
@@ -377,6 +380,7 @@ def test_a_person_who_opts_out_later_leaves_the_warehouse(again: Path) -> None:
     run_again(again, extract=write_extract(changed, again / "changed"))
     for where, text in texts(again).items():
         assert gone not in text, where
+    assert gone.encode() not in (again / "warehouse.duckdb").read_bytes()
     held = stored_text(again / "warehouse.duckdb")
     assert gone not in held
     assert "P00051" in held

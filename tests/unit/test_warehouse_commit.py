@@ -126,6 +126,89 @@ def test_who_opts_out_is_forgotten_everywhere(tmp_path: Path) -> None:
     assert rows(file, "select value from labs") == [("2",)]
 
 
+OPT_OUTS = "patient_id,birth_date,sex,clinic_id,opted_out\n"
+
+
+def test_no_block_of_the_file_holds_who_opted_out(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    sentinel = "SENTINEL-4711-OF-A-PERSON"
+    people = OPT_OUTS + f"{sentinel},1950-01-01,female,C1,\nB,1960-02-02,male,C2,\n"
+    committed(tmp_path / "1", file, "r1", lab(1, sentinel) + lab(2, "B"), people)
+    assert sentinel.encode() in file.read_bytes()
+    mode = file.stat().st_mode
+    night = (
+        SmallNight(tmp_path / "2", warehouse=file)
+        .csv("patients", people.replace("C1,", "C1,yes"))
+        .csv("labs", LABS + lab(1, sentinel) + lab(2, "B"))
+    )
+    night.run()
+    night.commit("r2", patients=("B",))
+    assert [path.name for path in tmp_path.glob("*warehouse*")] + [
+        path.name for path in tmp_path.glob(".*warehouse*")
+    ] == ["warehouse.duckdb"]
+    assert sentinel.encode() not in file.read_bytes()
+    assert file.stat().st_mode == mode
+    assert rows(file, "select run_id from runs order by run_no") == [("r1",), ("r2",)]
+    assert rows(file, "select value from labs") == [("2",)]
+
+
+def test_a_file_that_was_to_be_written_anew_is_by_the_next_who_opens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    sentinel = "SENTINEL-4711-OF-A-PERSON"
+    people = OPT_OUTS + f"{sentinel},1950-01-01,female,C1,\nB,1960-02-02,male,C2,\n"
+    committed(tmp_path / "1", file, "r1", lab(1, sentinel) + lab(2, "B"), people)
+    night = (
+        SmallNight(tmp_path / "2", warehouse=file)
+        .csv("patients", people.replace("C1,", "C1,yes"))
+        .csv("labs", LABS + lab(1, sentinel) + lab(2, "B"))
+    )
+    night.run()
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "_write_anew", lambda _: None)
+        night.commit("r2", patients=("B",))
+    assert rows(file, "select value from labs") == [("2",)]
+    with night.opened():
+        pass
+    assert sentinel.encode() not in file.read_bytes()
+    assert rows(file, "select value from labs") == [("2",)]
+
+
+def test_an_increment_says_an_opt_out_once(tmp_path: Path) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    rests = OPT_OUTS + "B,1960-02-02,male,C2,\n"
+    committed(tmp_path / "1", file, "r1", lab(1) + lab(2, "B"), mode="increment")
+    out = committed(
+        tmp_path / "2", file, "r2", "", OPT_OUTS + "A,1950-01-01,female,C1,yes\n", mode="increment"
+    )
+    assert out.outcome.in_force["patients"]["patient_id"].to_list() == ["B"]  # type: ignore[attr-defined]
+    later = committed(tmp_path / "3", file, "r3", lab(3, "A") + lab(4, "B"), rests, mode="increment")
+    assert later.outcome.conservation["labs"]["opted_out"] == 1  # type: ignore[attr-defined]
+    assert later.outcome.conservation["labs"]["quarantined"] == 0  # type: ignore[attr-defined]
+    assert rows(file, "select value from labs order by value") == [("2",), ("4",)]
+    # A row that does not speak of it changes nothing; a row that says no does.
+    silent = OPT_OUTS + "A,1950-01-01,female,C1,\n"
+    fourth = committed(tmp_path / "4", file, "r4", lab(5, "A"), silent, mode="increment")
+    assert fourth.outcome.in_force["patients"]["patient_id"].to_list() == ["B"]  # type: ignore[attr-defined]
+    back = OPT_OUTS + "A,1950-01-01,female,C1,no\n"
+    committed(tmp_path / "5", file, "r5", lab(6, "A"), back, mode="increment")
+    assert rows(file, "select value from labs where patient_id = 'A'") == [("6",)]
+    assert rows(file, "select count(*) from opted_out") == [(0,)]
+
+
+def test_an_opt_out_alone_makes_another_night(tmp_path: Path) -> None:
+    def of(folder: str, people: str) -> str:
+        night = (
+            SmallNight(tmp_path / folder).csv("patients", OPT_OUTS + people).csv("labs", LABS + lab(2, "B"))
+        )
+        return str(night.run().fingerprint)
+
+    known = "B,1960-02-02,male,C2,\n"
+    assert of("1", known) != of("2", known + "X,1950-01-01,female,C1,yes\n")
+    assert of("3", known + "X,1950-01-01,female,C1,yes\n") != of("4", known + "Y,1950-01-01,female,C1,yes\n")
+
+
 def test_the_previous_publication_is_the_one_before_this_run(tmp_path: Path) -> None:
     file = tmp_path / "warehouse.duckdb"
     night = committed(tmp_path / "1", file, "r1", lab(1))

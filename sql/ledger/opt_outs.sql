@@ -1,0 +1,3 @@
+-- One row per person who opted out.
+insert into store.opted_out by name
+from work.opted_out;
