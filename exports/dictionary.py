@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from exports.wording import (
-    CAUTIONS_NOT_COMPUTED,
+    CAUTIONS_IN_WORDS,
     DECISION_SUPPORT,
     DECISION_SUPPORT_LONG,
     LIST_MEANINGS,
@@ -17,7 +17,9 @@ from exports.wording import (
     ORDER_IN_WORDS,
     PRIORITIES_IN_WORDS,
     SIGN_OFF_STATES_IN_WORDS,
+    unverified_in_words,
 )
+from schemas.code_use import FALLING_COLUMNS, UNLISTED_COLUMNS
 from schemas.published import WORKLIST_COLUMNS, Column
 from schemas.vocabulary import LISTS
 
@@ -27,11 +29,14 @@ _TYPE_WORDS: Final[Mapping[pl.DataType, str]] = {
     pl.String(): "text",
     pl.Date(): "date (yyyy-mm-dd)",
     pl.List(pl.String()): "list of texts",
+    pl.List(pl.Date()): "list of dates",
     pl.Boolean(): "true or false",
 }
 
 
-def data_dictionary_markdown(decision_columns: Sequence[Column] = ()) -> str:
+def data_dictionary_markdown(
+    decision_columns: Sequence[Column] = (), record_columns: Sequence[Column] = ()
+) -> str:
     """The page `docs/data-dictionary.md`: one table row per published column, in published order."""
     lists = [f"| `{name}` | {LIST_TITLES[name]} | {_cell(LIST_MEANINGS[name])} |" for name in LISTS]
     parts = [
@@ -55,6 +60,28 @@ def data_dictionary_markdown(decision_columns: Sequence[Column] = ()) -> str:
             "One row is one person of the extract, on a list or not.",
             _column_table(decision_columns),
         ]
+    if record_columns:
+        parts += [
+            "## Columns of `all/records.parquet`",
+            "One row is one record that was considered for a person, whether it counted or not.\n"
+            "A record that shows two things has two rows. "
+            "Refused rows are not here but in `quarantine/`, normal blood counts nowhere.",
+            _column_table(record_columns),
+        ]
+    parts += [
+        "## Columns of `all/unlisted_codes.csv`",
+        "\n".join(
+            [
+                "One row is one code and name of the extract that no codelist holds and that looks like one of ours, "
+                "most rows first.",
+                "Nothing in it is about a person: a code or name in few rows, or of one person alone, is left out.",
+            ]
+        ),
+        _column_table(UNLISTED_COLUMNS),
+        "## Columns of `all/falling_codes.csv`",
+        "One row is one listed code that is used far less than in the previous published run.",
+        _column_table(FALLING_COLUMNS),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,6 +97,7 @@ def readme_text(summary: Mapping[str, Any]) -> str:
             f"State: {pack['sign_off']}, that is, {SIGN_OFF_STATES_IN_WORDS[pack['sign_off']]}. "
             f"Publication {summary['run_id']}, program {summary['code_version']}."
         ),
+        *([_filled(unverified)] if (unverified := unverified_in_words(summary)) else []),
         _heading("The lists"),
         *(_filled(f"{name}: {LIST_MEANINGS[name]}", hanging="  ") for name in LISTS),
         _filled(
@@ -77,9 +105,9 @@ def readme_text(summary: Mapping[str, Any]) -> str:
             "the rules held by this version saw no reason to list them."
         ),
         _filled(f"Priorities: {PRIORITIES_IN_WORDS} {ORDER_IN_WORDS}"),
-        _filled(CAUTIONS_NOT_COMPUTED.replace("`", "")),
+        _filled(CAUTIONS_IN_WORDS.replace("`", "")),
         _heading("The files"),
-        *(_filled(words, hanging="  ") for words in _FILES),
+        *(_filled(words, hanging="  ") for words in (*_FILES, *_code_files(summary))),
         _heading("Opening a CSV file"),
         _filled(
             "For reading, prefer worklist.xlsx: a spreadsheet that opens a CSV file guesses types, drops "
@@ -107,10 +135,21 @@ _FILES: Final = (
     "clinics/<clinic>/<list>.csv: the rows of one clinic. A list without rows has its header alone.",
     "clinics/<clinic>/worklist.xlsx: the same rows as a workbook, one sheet per list.",
     "all/<list>.parquet, all/decisions.parquet: all clinics; decisions has one row per person.",
+    "all/records.parquet: every record that was considered for a person, and why it counted or not.",
     "quarantine/<table>.csv: every refused row of the extract with its reasons.",
     "report.html: counts only.",
     "manifest.json: inputs, rules and counts of the run; every file with its size and checksum.",
 )
+
+
+_CODE_FILES: Final = (
+    "all/unlisted_codes.csv: codes and names of the extract that look like ours but are in no codelist, by rows.",
+    "all/falling_codes.csv: listed codes used far less than in the previous published run.",
+)
+
+
+def _code_files(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    return _CODE_FILES if (summary.get("codelists") or {}).get("report") else ()
 
 
 def _small_numbers(below: int) -> str:

@@ -16,13 +16,14 @@ from exports.charts import bar, histogram, number
 from exports.disclosure import hidden_steps, shown
 from exports.tally import ALL, PARTS_OF_ROWS_IN, Summary, Tally
 from exports.wording import (
-    CAUTIONS_NOT_COMPUTED,
+    CAUTIONS_IN_WORDS,
     DECISION_SUPPORT,
     DECISION_SUPPORT_LONG,
     LIST_MEANINGS,
     LIST_TITLES,
     PRIORITIES_IN_WORDS,
     SIGN_OFF_STATES_IN_WORDS,
+    unverified_in_words,
 )
 from schemas.vocabulary import LISTS, PRIORITIES, UNASSIGNED_CLINIC
 
@@ -41,7 +42,8 @@ def render_report(summary: Summary) -> str:
         _quarantine(summary, tally),
         _conservation(summary, tally),
         _pack(summary),
-        _notes(summary),
+        _codes(summary),
+        _not_seen(summary, tally),
         _definitions(summary),
     )
     style = files("exports").joinpath("report.css").read_text(encoding="utf-8")
@@ -244,17 +246,54 @@ def _pack(summary: Summary) -> str:
     )
 
 
+def _codes(summary: Summary) -> str:
+    unverified = unverified_in_words(summary)
+    words = f'<p class="alarm">{escape(unverified)}</p>' if unverified else ""
+    report = (summary.get("codelists") or {}).get("report")
+    if report is None:
+        return _section("Codes", f'{words}<p class="none">Codes that no list holds were not looked for.</p>')
+    below = max(int(summary["suppress_below"]), int(report["min_rows"]))
+    found = ", ".join(f"{count} in {table}" for table, count in report["unlisted"].items()) or "none"
+    lines = [
+        f'<th scope="row">{escape(line["table_name"])}</th><td>{escape(line["code_system"])}</td>'
+        f'<td><code>{escape(line["code"])}</code></td><td class="count">{line["rows"]:,}</td>'
+        f"<td>{escape(line['codelists'])}</td>"
+        for line in report["most_used"]
+        if line["rows"] >= below
+    ]
+    head = '<th>table</th><th>system</th><th>code</th><th class="count">rows</th><th>may belong to</th>'
+    return _section(
+        "Codes",
+        f"{words}<p>Codes and names of the extract that look like ours but are in no codelist: {escape(found)}. "
+        f"Listed codes used for less than {report['code_drop']:.0%} of the rows of the previous run: "
+        f"{report['falling']}. All are in <code>all/unlisted_codes.csv</code> and <code>all/falling_codes.csv</code>; "
+        f"what fewer than {report['min_rows']} rows hold is nowhere.</p>"
+        + (_table(head, lines, "codes") if lines else ""),
+    )
+
+
 def _chips(words: Sequence[Any], kind: str) -> str:
     items = "".join(f"<li>{escape(str(word))}</li>" for word in words)
     return f'<ul class="chips {kind}">{items}</ul>' if items else '<p class="none">None.</p>'
 
 
-def _notes(summary: Summary) -> str:
-    items = "".join(f"<li>{_with_code(str(note))}</li>" for note in summary["notes"])
-    return _section(
-        "What this run could not see",
-        f"<ul>{items}</ul>" if items else '<p class="none">Nothing to note: every table was there.</p>',
-    )
+def _not_seen(summary: Summary, tally: Tally) -> str:
+    notes = "".join(f"<li>{_with_code(str(note))}</li>" for note in summary["notes"])
+    words = f"<ul>{notes}</ul>" if notes else '<p class="none">Nothing to note: every table was there.</p>'
+    lines = [
+        f'<th scope="row"><code>{escape(str(line["place"]))}</code></th>'
+        f"<td><code>{escape(str(line['why']))}</code></td>"
+        f"{_count(tally, 'unseen', str(at))}"
+        for at, line in enumerate(summary["not_seen"]["places"])
+    ]
+    if lines:
+        words += (
+            "<p>Of these people a record could not be used. What it would have shown is unknown, not normal: "
+            "<code>not_seen</code> and <code>cannot_tell</code> in <code>all/decisions.parquet</code> name them.</p>"
+        )
+        head = '<th>record</th><th>why</th><th class="count">people</th>'
+        words += _table(head, lines, "unseen")
+    return _section("What this run could not see", words)
 
 
 def _definitions(summary: Summary) -> str:
@@ -269,7 +308,7 @@ def _definitions(summary: Summary) -> str:
     terms = {
         "Row of a list": "one person on one list",
         "Small numbers": small,
-        "Cautions": CAUTIONS_NOT_COMPUTED,
+        "Cautions": CAUTIONS_IN_WORDS,
         "As of": "the day that counts as today; what was received later is not yet known",
     }
     lines = "".join(f"<dt>{escape(term)}</dt><dd>{_with_code(words)}</dd>" for term, words in terms.items())

@@ -27,7 +27,8 @@ class Tally:
     """Counts that know whether they may be shown.
 
     Keys: (`priority`, list, priority), (`clinic`, clinic id, list), each with ALL for a total;
-    (`status`, n), (`quarantine`, n), (`b12`, histogram, n) by position; (`rows`, table, part).
+    (`status`, n), (`quarantine`, n), (`b12`, histogram, n) by position; (`rows`, table, part);
+    (`unseen`, n) by position.
     """
 
     def __init__(self, summary: Summary) -> None:
@@ -38,6 +39,9 @@ class Tally:
         self._add_statuses(summary["statuses"])
         self._add_rows(summary["conservation"], summary["quarantine"])
         self._add_histograms(summary["b12_histogram"])
+        # A person may stand in several of these, so that they add up to nothing.
+        places = enumerate(summary["not_seen"]["places"])
+        self._counts.update({("unseen", str(at)): int(line["people"]) for at, line in places})
         self._hidden = hidden(self._counts, self._sums, self.below)
 
     def words(self, *key: str) -> str:

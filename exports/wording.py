@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from schemas.published import WORKLIST_COLUMNS
 
@@ -31,8 +32,9 @@ LIST_MEANINGS: Final[dict[str, str]] = {
 
 PRIORITIES_IN_WORDS: Final = next(c.meaning for c in WORKLIST_COLUMNS if c.name == "priority")
 
-CAUTIONS_NOT_COMPUTED: Final = (
-    "Cautions are not computed by this version: the column `cautions` is always empty. "
+CAUTIONS_IN_WORDS: Final = (
+    "The column `cautions` names what to be careful about; its sentences end the suggested action. "
+    "Only what is recorded and coded is seen: allergies, for example, are not. "
     "An empty cell does not mean that there is nothing to be cautious about."
 )
 
@@ -43,3 +45,11 @@ SIGN_OFF_STATES_IN_WORDS: Final[dict[str, str]] = {
     "reviewed": "reviewed, not yet clinically signed off",
     "signed": "clinically signed off",
 }
+
+
+def unverified_in_words(summary: Mapping[str, Any]) -> str:
+    """Which codelists' unverified codes the site switched on, as a sentence; empty where none."""
+    names = (summary.get("codelists") or {}).get("unverified_switched_on") or ()
+    if not names:
+        return ""
+    return f"Unverified codes are switched on at this site and count as evidence: {', '.join(names)}."

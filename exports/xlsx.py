@@ -23,13 +23,14 @@ from xlsxwriter.worksheet import Worksheet
 from exports.csv import in_published_order
 from exports.publish import output_error, output_errors
 from exports.wording import (
-    CAUTIONS_NOT_COMPUTED,
+    CAUTIONS_IN_WORDS,
     DECISION_SUPPORT,
     DECISION_SUPPORT_LONG,
     LIST_MEANINGS,
     LIST_TITLES,
     ORDER_IN_WORDS,
     PRIORITIES_IN_WORDS,
+    unverified_in_words,
 )
 from schemas.errors import ContractError
 from schemas.published import WORKLIST_COLUMNS, Column
@@ -149,12 +150,13 @@ def write_workbook(
 
 def cover_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The lines of the first sheet, label and text, from the summary of a run."""
-    pack = summary["pack"]
+    pack, unverified = summary["pack"], unverified_in_words(summary)
     return [
         (AS_OF, str(summary["as_of"])),
         ("Sign-off", str(summary["sign_off_line"])),
         ("Publication", str(summary["run_id"])),
         ("Rules", f"{pack['title']} ({pack['id']} {pack['version']}, {pack['sign_off']})"),
+        *([("Codelists", unverified)] if unverified else []),
     ]
 
 
@@ -176,7 +178,7 @@ def _add_about(
             "Columns for programs and columns that are empty on a sheet are folded away: "
             "press the 2 or the + above the sheet to see them. All columns are in the CSV files too.",
         ),
-        ("Cautions", CAUTIONS_NOT_COMPUTED),
+        ("Cautions", CAUTIONS_IN_WORDS),
         (
             "Text",
             "Cells are typed: identifiers are text and keep their zeros, dates are dates, nothing runs as "

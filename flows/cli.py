@@ -144,7 +144,14 @@ def explain(
     patient_id: Annotated[str, typer.Argument(metavar="PATIENT_ID", show_default=False)],
     config: Config = None,
     output: Output = None,
-    warehouse: Warehouse = None,
+    warehouse: Annotated[
+        Path | None,
+        typer.Option(
+            "--warehouse",
+            metavar="FILE",
+            help="Taken so that the options of `run` serve here too; all that is told stands in the publication.",
+        ),
+    ] = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -152,7 +159,8 @@ def explain(
     """Why this person is, or is not, on each list of the latest publication (or of the one of --as-of)."""
     with _explained(debug, as_json):
         from flows.context import where
-        from flows.explain import explained, in_words
+        from flows.explain import explained
+        from flows.explain_words import in_words
 
         if not output and not config and SAMPLE.is_file():
             config = SAMPLE
@@ -188,42 +196,96 @@ def serve(
 
 @rules_app.command()
 def check(pack: PackId = None, as_json: AsJson = False, debug: Debug = False) -> None:
-    """Load the pack, which proves it complete, and list what still stands in the way of signing it."""
+    """Load every pack, or one, which proves it complete, and list what still stands in the way of signing it."""
     with _explained(debug, as_json):
-        from flows.settings import Screen
         from rules.describe import check_lines
-        from rules.loader import load_pack
+        from rules.loader import held_packs, load_pack
 
-        loaded = load_pack(pack or Screen().pack)
-        lines = check_lines(loaded)
-        typer.echo(_json(pack=f"{loaded.id}/{loaded.version}", lines=lines) if as_json else "\n".join(lines))
+        loaded = [load_pack(ref) for ref in ([pack] if pack else held_packs())]
+        told = [{"pack": each.ref, "lines": check_lines(each)} for each in loaded]
+        if as_json:
+            typer.echo(_json(**told[0]) if pack else _json(packs=told))
+        else:
+            typer.echo("\n\n".join("\n".join(each["lines"]) for each in told))
 
 
 @rules_app.command()
 def show(pack: PackId = None, as_json: AsJson = False, debug: Debug = False) -> None:
-    """The pack in words, as Markdown."""
+    """The pack in words, as Markdown; what an inheriting pack changes stands first."""
     with _explained(debug, as_json):
+        from flows.pages import pack_in_words
         from flows.settings import Screen
-        from rules.describe import show_markdown
-        from rules.loader import load_pack
 
-        loaded = load_pack(pack or Screen().pack)
-        text = show_markdown(loaded)
-        typer.echo(_json(pack=f"{loaded.id}/{loaded.version}", markdown=text) if as_json else text)
+        ref = pack or Screen().pack
+        text = pack_in_words(ref)
+        typer.echo(_json(pack=ref, markdown=text) if as_json else text)
 
 
 @rules_app.command()
 def docs(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the page goes.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the pages go.")],
     pack: PackId = None,
     debug: Debug = False,
 ) -> None:
-    """Write the page of `show` to DIR/rules-<pack>.md."""
+    """Write the page of `show` to DIR/rules-<pack>.md, for every pack or for one."""
     with _explained(debug, as_json=False):
         from flows.pages import write_rule_page
-        from flows.settings import Screen
+        from rules.loader import held_packs
 
-        typer.echo(str(write_rule_page(folder, pack or Screen().pack)))
+        for ref in [pack] if pack else held_packs():
+            typer.echo(str(write_rule_page(folder, ref)))
+
+
+@rules_app.command()
+def codelists(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the hash of every changed list into lists.toml.")
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Version, date and state of every codelist, and whether it is what its hash says."""
+    with _explained(debug, as_json):
+        from rules.list_register import changed_lists, in_words, read_register, register_root, write_hashes
+
+        root = register_root()
+        written = write_hashes(root) if write else []
+        register, changed = read_register(root), changed_lists(root)
+        if as_json:
+            lists = [vars(each) | {"is_changed": each.name in changed} for each in register.values()]
+            typer.echo(_json(lists=lists, written=written))
+        else:
+            typer.echo("\n".join(in_words(register, changed, written)))
+
+
+@rules_app.command()
+def diff(
+    pack_a: Annotated[str, typer.Argument(metavar="PACK_A", show_default=False)],
+    pack_b: Annotated[str, typer.Argument(metavar="PACK_B", show_default=False)],
+    extracts: Extracts = None,
+    config: Config = None,
+    as_of: AsOf = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="CSV with one row per person who moves.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """The entries two packs say otherwise and, with extracts, who moves from where to where. Nothing is published."""
+    with _explained(debug, as_json):
+        from flows import rules_diff
+
+        if not extracts and not config:
+            rules_diff.refuse_people_without_extracts(output, as_of)
+            account = rules_diff.compare_packs(pack_a, pack_b)
+        else:
+            from flows.progress import shown
+
+            with shown(debug=debug):
+                account = rules_diff.compare_on_extracts(
+                    pack_a, pack_b, config=config, extracts=extracts, as_of=_date(as_of), output=output
+                )
+        rules_diff.finish(account, as_json)
 
 
 def _sample(extracts: Path | None) -> Path | None:

@@ -1,6 +1,7 @@
 """The population, decided on in passes of bounded size: memory follows a setting, not the cohort.
 
-A pass is a range of person buckets. Each leaves three Parquet files: decisions, worklist rows, counts of results.
+A pass is a range of person buckets. Each leaves four Parquet files: decisions, records considered, worklist rows,
+counts of results.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import polars as pl
 from exports.csv import in_published_order
 from rules.model import Pack
 from schemas.contract import split
-from schemas.derived import DECISION_COLUMNS, Decision, Observation
+from schemas.derived import DECISION_COLUMNS, Decision, Observation, Record
 from schemas.errors import ContractError
 from schemas.vocabulary import LISTS
 from transforms.inputs import Inputs
@@ -25,6 +26,7 @@ from transforms.normalise import normalise
 from transforms.present import stamp, told, worklists
 from transforms.screen import screen
 from transforms.summarise import b12_band_sets, b12_histogram
+from transforms.unseen import not_seen, with_unseen
 
 BUCKETS: Final = 256
 ROWS_PER_GROUP: Final = 50_000
@@ -75,16 +77,21 @@ def inputs_in_force(paths: Paths) -> Inputs:
 def decide_range(paths: Paths, pack: Pack, as_of: date, first: int, last: int) -> pl.DataFrame:
     """Decides for the people of the buckets; gives the laboratory rows that the value boundary refused.
 
-    Writes one row per person (`decisions`), one per person and list (`worklists`), and the histogram of total B12
-    (`histograms`). Raises ContractError where a decision is not what is promised.
+    Writes one row per person (`decisions`), one per record considered (`records`), one per person and list
+    (`worklists`), and the histogram of total B12 (`histograms`). Raises ContractError where a decision or a record is
+    not what is promised.
     """
     inputs = inputs_in_force(paths).of_buckets(first, last)
     read = split(normalise(inputs.observations, pack).collect(), Observation)
     observations = read.valid.drop("problem").lazy()
     seen = Inputs(**{**vars(inputs), "observations": observations})
-    # In one piece: over a frame of several chunks Polars 2.1 can panic when it joins texts after a filter.
-    decided = told(screen(seen, pack, as_of, _held), pack).collect().rechunk()
-    _check(decided)
+    decided = _screened(seen, pack, as_of, paths.part("records", first))
+    refused = pl.scan_parquet(paths.in_force("unseen")).filter(
+        pl.col("person_bucket").is_between(first, last)
+    )
+    unseen = _held(not_seen(refused, read.refused.lazy(), seen, pack, as_of))
+    decided = with_unseen(decided.lazy(), unseen, pack).collect().rechunk()
+    _check(decided, Decision)
     _write(decided.select(column.name for column in DECISION_COLUMNS), paths.part("decisions", first))
     _write(worklists(decided.lazy(), pack).collect(), paths.part("worklists", first))
     histograms = [
@@ -95,15 +102,26 @@ def decide_range(paths: Paths, pack: Pack, as_of: date, first: int, last: int) -
     return read.refused.select("row_no", "concept", "reasons")
 
 
+def _screened(seen: Inputs, pack: Pack, as_of: date, records_file: Path) -> pl.DataFrame:
+    """The decisions, told. Writes the records, which go before the decisions are worked out, to spare memory."""
+    screened = screen(seen, pack, as_of, _held)
+    records = screened.records.collect()
+    _check(records, Record)
+    _write(records, records_file)
+    del records
+    # In one piece: over a frame of several chunks Polars 2.1 can panic when it joins texts after a filter.
+    return told(screened.decisions, pack).collect().rechunk()
+
+
 def _held(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Worked out once: the streaming engine would work a shared frame out again for each of its readers."""
     return frame.collect().rechunk().lazy()
 
 
-def _check(decided: pl.DataFrame) -> None:
-    broken = split(decided, Decision).counts
+def _check(rows: pl.DataFrame, contract: type[Decision | Record]) -> None:
+    broken = split(rows, contract).counts
     if broken:
-        raise ContractError(f"Decisions break their contract: {broken}.")
+        raise ContractError(f"What was decided breaks the contract {contract.__name__}: {broken}.")
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
@@ -112,9 +130,12 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def write_all(paths: Paths, run_id: str, folder: Path) -> dict[str, int]:
-    """`all/decisions.parquet` and `all/<list>.parquet` of a publication; rows by path relative to `folder`."""
+    """`all/decisions.parquet`, `all/records.parquet` and `all/<list>.parquet`; rows by path relative to `folder`."""
     (folder / "all").mkdir()
-    rows = {"all/decisions.parquet": _merged(paths.parts("decisions"), folder / "all" / "decisions.parquet")}
+    rows = {
+        f"all/{kind}.parquet": _merged(paths.parts(kind), folder / "all" / f"{kind}.parquet")
+        for kind in ("decisions", "records")
+    }
     for name in LISTS:
         listed = stamp(paths.parts("worklists").filter(pl.col("list") == name), run_id)
         ordered = in_published_order(listed)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from exports.publish import latest, published
-from exports.wording import DECISION_SUPPORT, LIST_TITLES
+from exports.wording import DECISION_SUPPORT, LIST_TITLES, unverified_in_words
 from flows.context import Night
 from schemas.errors import OutputError
 from schemas.vocabulary import LISTS
@@ -54,6 +54,7 @@ def _machine_account(
         "status": "published" if is_new else "already_published",
         "exit_code": 0,
         **{name: manifest[name] for name in KEPT_FOR_MACHINES},
+        "codelists": manifest.get("codelists"),
         "publication": str(output / manifest["run_id"]),
         "latest_as_of": latest_as_of,
         "stage_seconds": dict(stage_seconds),
@@ -74,6 +75,7 @@ def _human_account(
         yield f"{refused} rows refused in all, with reasons, in {folder / 'quarantine'}"
     for note in manifest["notes"]:
         yield f"Note: {note}"
+    yield from _code_lines(manifest, folder)
     yield ""
     yield f"{'Published' if is_new else 'Already published before, unchanged'}: {folder}"
     yield f"  lists     {folder / 'clinics'}"
@@ -81,8 +83,19 @@ def _human_account(
     yield f"  read me   {folder / 'README.txt'}"
     yield f"{output / 'latest'} is as of {latest_as_of}."
     yield f"Rules {manifest['pack']['id']} {manifest['pack']['version']}. {manifest['sign_off_line']}"
+    if unverified := unverified_in_words(manifest):
+        yield unverified
     if "Decision support" not in manifest["sign_off_line"]:
         yield DECISION_SUPPORT
+
+
+def _code_lines(manifest: Mapping[str, Any], folder: Path) -> Iterable[str]:
+    report = (manifest.get("codelists") or {}).get("report") or {}
+    if report.get("unlisted"):
+        found = sum(report["unlisted"].values())
+        yield f"{found} codes look like ours but are in no list: {folder / 'all' / 'unlisted_codes.csv'}"
+    if report.get("falling"):
+        yield f"{report['falling']} listed codes are used far less: {folder / 'all' / 'falling_codes.csv'}"
 
 
 def _lists_table(manifest: Mapping[str, Any]) -> Table:

@@ -85,6 +85,16 @@ class Limits(Section):
     refused_share_min_rows: int = Field(default=50, ge=1)
     volume_drop: float = Field(default=0.5, ge=0, le=1)
     suppress_below: int = Field(default=5, ge=0)
+    unlisted_min_rows: int = Field(default=5, ge=5, description="a name in fewer rows may be somebody's")
+    code_drop: float = Field(default=0.5, ge=0, le=1)
+    code_drop_min_rows: int = Field(default=50, ge=1)
+
+
+class Codelists(Section):
+    """Which lists' unverified codes match at this site, and whether a night reports on codes that no list holds."""
+
+    switched_on: tuple[str, ...] = ()
+    report: bool = True
 
 
 class Engine(Section):
@@ -185,6 +195,7 @@ class Settings(Section):
 
     screen: Screen = Screen()
     limits: Limits = Limits()
+    codelists: Codelists = Codelists()
     engine: Engine = Engine()
     schedule: Schedule = Schedule()
     sources: dict[str, Source] = {}
@@ -206,11 +217,22 @@ class Settings(Section):
         return {
             "timezone": self.screen.timezone,
             "suppress_below": self.limits.suppress_below,
+            "codelists": {
+                "switched_on": sorted(self.codelists.switched_on),
+                "report": self._code_report_limits() if self.codelists.report else None,
+            },
             "sources": {
                 name: source.model_dump(mode="json", exclude={"path"})
                 for name, source in sorted(self.sources.items())
             },
         }
+
+    def _code_report_limits(self) -> list[float]:
+        return [self.limits.unlisted_min_rows, self.limits.code_drop, self.limits.code_drop_min_rows]
+
+    def without_code_report(self) -> Settings:
+        """These settings for a screen that is not published: codes are not counted."""
+        return self.model_copy(update={"codelists": self.codelists.model_copy(update={"report": False})})
 
     def with_screen(self, **given: object) -> Settings:
         """These settings with the given values of `[screen]`; a value of None leaves the setting as it is."""

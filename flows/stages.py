@@ -26,12 +26,14 @@ from pydantic import TypeAdapter
 from exports import csv, dictionary, html, xlsx
 from exports import publish as publication
 from flows import guards
+from flows.code_report import CODE_FILES, CodeReport, reported
 from flows.context import Night, read_night
 from flows.passes import Paths, decide_range, ranges, write_all
 from flows.settings import Settings, closest
 from flows.summary import Summary, summarised
 from flows.watch import Counts, watched
 from rules.loader import code_system_aliases, load_pack
+from rules.lookalikes import lookalikes_sha256, read_lookalikes
 from rules.model import Pack
 from schemas.canonical import STAGED_MODELS
 from schemas.contract import split
@@ -49,6 +51,8 @@ def extract(night_file: Path) -> Counts:
     """Finds every file of every source, and checks, hashes and counts each to its last byte."""
     night = read_night(night_file)
     check_concepts(night.settings, _pack(night))
+    if night.settings.codelists.report:
+        read_lookalikes(_pack(night))
     parts = [part for source in night.settings.source_settings() for part in discover(source, night.work)]
     (night.work / "parts.json").write_bytes(_PARTS.dump_json(parts))
     rows = Counter[str]()
@@ -65,7 +69,7 @@ def stage(night_file: Path) -> Counts:
     pack = _pack(night)
     matching = Matching(pack.codes, pack.drug_names, code_system_aliases())
     with _warehouse(night) as warehouse:
-        return warehouse.stage(_parts(night), night.settings.source_settings(), matching)
+        return warehouse.stage(_parts(night), night.settings.source_settings(), matching, _count_from(night))
 
 
 @watched
@@ -80,7 +84,7 @@ def validate(night_file: Path) -> Counts:
             counts["valid"] += checked.valid.height
             counts["refused"] += checked.refused.height
         in_force = warehouse.select_in_force(night.as_of, night.work / "in_force")
-        run_id = night.run_id(warehouse.content_fingerprint(), _pack(night).sha256)
+        run_id = night.run_id(warehouse.content_fingerprint(), _pack(night).sha256, lookalikes_sha256())
         held = warehouse.previous_publication()
     is_stored = held is not None and held["run_id"] == run_id
     night.note(
@@ -101,7 +105,9 @@ def decide(night_file: Path) -> Counts:
     refused = pl.concat([decide_range(paths, pack, night.as_of, first, last) for first, last in passes])
     with _warehouse(night) as warehouse:
         warehouse.refuse("labs", refused.select("row_no", "reasons"))
+        codes = _code_report(night, pack, warehouse)
         summary = _summary(night, pack, paths, warehouse)
+    summary |= {"codelists": _codelists(night, pack, codes)}
     night.note("summary", summary)
     return {"people": people, "passes": len(passes), "values_refused": refused.height}
 
@@ -123,6 +129,11 @@ def compose(night_file: Path) -> Counts:
             refused = warehouse.quarantine(table)
             csv.write_table(refused, folder / "quarantine" / f"{table}.csv")
             rows[f"quarantine/{table}.csv"] = refused.height
+    if night.settings.codelists.report:
+        for name in CODE_FILES:
+            found = pl.read_parquet(night.work / f"{name}.parquet")
+            csv.write_table(found, folder / "all" / f"{name}.csv")
+            rows[f"all/{name}.csv"] = found.height
     (folder / "report.html").write_text(html.render_report(summary), encoding="utf-8")
     (folder / "README.txt").write_text(dictionary.readme_text(summary), encoding="utf-8")
     night.note("composed", {"folder": str(folder), "rows": rows, "clinic_folders": clinics})
@@ -194,7 +205,7 @@ def _is_published(night: Night, run_id: str) -> bool:
 
 
 def _pack(night: Night) -> Pack:
-    return _loaded(night.settings.screen.pack)
+    return _loaded(night.settings.screen.pack, switched_on=night.settings.codelists.switched_on)
 
 
 _loaded = cache(load_pack)
@@ -258,6 +269,27 @@ def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Su
     )
     inputs = [part_line(part) for part in _parts(night)]
     return summary | {"recognised_b12": recognised, "low_volume_accepted": too_little, "inputs": inputs}
+
+
+def _count_from(night: Night) -> int | None:
+    return night.settings.limits.unlisted_min_rows if night.settings.codelists.report else None
+
+
+def _code_report(night: Night, pack: Pack, warehouse: Warehouse) -> CodeReport | None:
+    """The report on codes, its tables left in the work folder; null where the site does not want it."""
+    if not night.settings.codelists.report:
+        return None
+    report = reported(night, run_id_of(night), pack, warehouse)
+    report.unlisted.write_parquet(night.work / "unlisted_codes.parquet")
+    report.falling.write_parquet(night.work / "falling_codes.parquet")
+    return report
+
+
+def _codelists(night: Night, pack: Pack, codes: CodeReport | None) -> Summary:
+    return {
+        "unverified_switched_on": list(pack.unverified_lists),
+        "report": codes.counts(night.settings) if codes else None,
+    }
 
 
 def part_line(part: Part) -> dict[str, Any]:

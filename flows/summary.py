@@ -11,10 +11,18 @@ from typing import Any, Final
 import polars as pl
 
 from flows.context import Night
-from rules.model import BandSet, Pack
+from rules.model import Band, BandSet, Pack
 from schemas.reasons import REASONS
-from schemas.vocabulary import LISTS, TABLES
-from transforms.summarise import b12_band_sets, clinic_counts, funnel, list_counts, status_counts
+from schemas.vocabulary import LISTS, SEEN_FROM, TABLES
+from transforms.summarise import (
+    b12_band_sets,
+    clinic_counts,
+    funnel,
+    list_counts,
+    status_counts,
+    unseen_counts,
+    untold_counts,
+)
 
 Summary = dict[str, Any]
 
@@ -50,6 +58,7 @@ def summarised(
         "b12_histogram": _histograms(histograms.collect(), pack),
         "conservation": [dict(line) for line in conservation],
         "quarantine": _quarantine(reasons),
+        "not_seen": _not_seen(decisions, conservation, pack),
         "notes": _notes(conservation),
     }
 
@@ -76,7 +85,6 @@ def _funnel(decisions: pl.LazyFrame, conservation: Sequence[Mapping[str, Any]]) 
         ["decided on", counts["decided"]],
         ["alive and registered", counts["registered"]],
         ["of screening age", counts["adult"]],
-        ["not on B12 replacement", counts["not_on_replacement"]],
         ["on a worklist", counts["listed"]],
     ]
 
@@ -123,8 +131,12 @@ def _histogram(bands: BandSet, bins: pl.DataFrame) -> Summary:
         "edges": [round(number * width, 6) for number in range(last + 2)],
         "counts": [counts.get(number, 0) for number in range(last + 1)],
         "low_limit": next(band.lt for band in bands.bands if band.name == "LOW"),
-        "high_limit": next(band.gt for band in bands.bands if band.name == "UNLIKELY"),
+        "high_limit": next(_lower_limit(band) for band in bands.bands if band.name == "UNLIKELY"),
     }
+
+
+def _lower_limit(band: Band) -> float | None:
+    return band.gt if band.gt is not None else band.ge
 
 
 def _quarantine(reasons: pl.DataFrame) -> list[Summary]:
@@ -140,8 +152,43 @@ def _quarantine(reasons: pl.DataFrame) -> list[Summary]:
     ]
 
 
+def _not_seen(
+    decisions: pl.LazyFrame, conservation: Iterable[Mapping[str, Any]], pack: Pack
+) -> dict[str, list[Summary]]:
+    """What no rule could see: per place and reason, per decision row, and the tables that were not delivered."""
+    places = [[*line["not_seen"].split(": ", 1), line["people"]] for line in _lines(unseen_counts(decisions))]
+    return {
+        "places": [{"place": place, "why": why, "people": people} for place, why, people in places],
+        "decision_rows": [
+            {"row": line["cannot_tell"], "people": line["people"]}
+            for line in _lines(untold_counts(decisions))
+        ],
+        "absent_tables": [
+            {
+                "table": table,
+                "facts": [fact for fact, places in SEEN_FROM.items() if table in places],
+                "decision_rows": rows_asking(pack, table),
+            }
+            for table in _absent(conservation)
+        ],
+    }
+
+
+def rows_asking(pack: Pack, table: str) -> list[str]:
+    """Keys of the decision rows that ask for a fact seen from this table."""
+    return [row.key for row in pack.decisions if any(table in SEEN_FROM[fact] for fact in row.when)]
+
+
+def _lines(counts: pl.LazyFrame) -> list[dict[str, Any]]:
+    return counts.collect().to_dicts()
+
+
+def _absent(conservation: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [line["table"] for line in conservation if not line["rows_in"]]
+
+
 def _notes(conservation: Iterable[Mapping[str, Any]]) -> list[str]:
-    absent = [line["table"] for line in conservation if not line["rows_in"]]
+    absent = _absent(conservation)
     return [
         f"There are no `{table}`: {_UNSEEN[table]}."
         for table in TABLES

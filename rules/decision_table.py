@@ -26,6 +26,11 @@ PLACEHOLDERS: Final[Mapping[str, Condition]] = {
     "risk_labels": {"risk_factor": ("none",)},
     "age": {},
     "cause_label": {},
+    "homocysteine": {"homocysteine_confirms": ("no",)},
+    "surgery": {"resection": ("none",)},
+    "last_covered": {"replacement": ("NEVER",)},
+    "why_replaced": {"lapsed": ("none",)},
+    "repeat_mma": {},
 }
 """Words in braces of a reason or action -> the people for whom they would stay empty; {} for nobody."""
 
@@ -75,7 +80,7 @@ def _decision_row(
     row = DecisionRow(
         id=entry.text("id"),
         case=entry.text("case", ""),
-        when=_condition(entry.child("when")),
+        when=read_condition(entry.child("when")),
         status=entry.one_of("status", CLINICAL_STATUSES),
         label=entry.text("label"),
         reason=entry.text("reason"),
@@ -90,15 +95,16 @@ def _decision_row(
     return row, tuple(is_always for _, is_always in outputs)
 
 
-def _condition(entry: Entry) -> Condition:
+def read_condition(entry: Entry, facts: Mapping[str, tuple[str, ...]] = FACTS) -> Condition:
+    """The words each named fact must have; refuses a fact or a word that the vocabulary does not hold."""
     condition = {}
     for fact in entry.values:
-        entry.known(fact, tuple(FACTS), "fact")
+        entry.known(fact, tuple(facts), "fact")
         allowed = entry.words(fact)
         if not allowed:
             raise entry.refuse(f"gives no word for {fact}.", "Leave the fact out if it does not matter.")
         for word in allowed:
-            entry.known(word, FACTS[fact], f"word for {fact}")
+            entry.known(word, facts[fact], f"word for {fact}")
         condition[fact] = allowed
     return condition
 
@@ -124,7 +130,7 @@ def _output(entry: Entry, regimens: Collection[str]) -> tuple[Output, bool]:
 
 def _priority(entry: Entry) -> Priority:
     entry.require(("priority",), ("when",))
-    return Priority(_condition(entry.child("when")), entry.one_of("priority", PRIORITIES))
+    return Priority(read_condition(entry.child("when")), entry.one_of("priority", PRIORITIES))
 
 
 def _due_days(entry: Entry) -> int | None:
@@ -210,7 +216,7 @@ def _suppressed_by(entry: Entry) -> dict[str, Condition]:
     conditions = {}
     for worklist in entry.values:
         entry.known(worklist, LISTS, "worklist")
-        conditions[worklist] = _condition(entry.child(worklist))
+        conditions[worklist] = read_condition(entry.child(worklist))
         if not conditions[worklist]:
             raise entry.refuse(f"suppresses {worklist} for everybody.", "Name the fact that suppresses it.")
     return conditions

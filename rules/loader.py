@@ -7,7 +7,6 @@ entry names its evidence. What it says is then for clinicians to judge, not for 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +18,19 @@ from typing import Final
 import polars as pl
 
 from rules.decision_table import PLACEHOLDERS, ROW_ID, read_decisions
+from rules.inheritance import (
+    Inherited,
+    check_nobody_dropped,
+    check_signatures,
+    pack_refs,
+    pack_sha256,
+    read_pack,
+)
 from rules.model import (
     Band,
     BandSet,
     Cause,
+    Change,
     Clue,
     Pack,
     Parameter,
@@ -30,8 +38,15 @@ from rules.model import (
     ReplacementForm,
     SignOff,
 )
+from rules.monitoring import (
+    MONITORING_CONTEXT,
+    MONITORING_NUMBERS,
+    MONITORING_WORDS,
+    read_cautions,
+    read_follow_up,
+)
 from rules.proof import band_fault
-from rules.reading import CITED, Entry, Lexicon, closest, read_toml
+from rules.reading import CITED, Entry, Lexicon, signature
 from rules.terminology import (
     concept_names,
     read_code_systems,
@@ -41,9 +56,9 @@ from rules.terminology import (
     read_units,
 )
 from schemas.errors import RulePackError
-from schemas.vocabulary import CAUSES, FACTS, SIGN_OFF_STATES
+from schemas.vocabulary import CAUSES, FACTS, PRIORITIES, SIGN_OFF_STATES
 
-__all__ = ["PLACEHOLDERS", "REQUIRED_PARAMETERS", "code_system_aliases", "load_pack"]
+__all__ = ["PLACEHOLDERS", "REQUIRED_PARAMETERS", "code_system_aliases", "held_packs", "load_pack"]
 
 REQUIRED_NUMBERS: Final = (
     "age_min",
@@ -96,24 +111,47 @@ REQUIRED_NUMBERS: Final = (
     "tier_c_age",
     "tier_c_metformin_ug",
     "tier_c_metformin_days",
+    "tier_e_acid_days",
+    "tier_e_metformin_days",
+    "repeat_sample_days",
     "resection_cm",
+    "im_interval_days",
+    "im_interval_neuro_days",
+    "im_interval_monthly_days",
+    "oral_interval_days",
+    "lapsed_intervals",
+    "prior_deficiency_injections",
+    "nitrous_oxide_days",
+    "homocysteine_days",
+    "homocysteine_high",
+    "folate_days",
+    "folate_low_ug_l",
+    "folate_low_nmol_l",
+    "mma_alone_days",
+    "high_b12_ng_l",
+    "high_b12_gap_days",
     "order_open_days",
     "due_days_p1",
     "due_days_p2",
     "due_days_p3",
+    *MONITORING_NUMBERS,
 )
 REQUIRED_WORDS: Final = (
     "mma_for",
     "mma_policy",
     "egfr_variant_code",
+    "first_test_tier_e",
+    "regimen_optic",
     "regimen_neuro",
     "regimen_severe_anaemia",
+    *MONITORING_WORDS,
 )
 REQUIRED_PARAMETERS: Final = (*REQUIRED_NUMBERS, *REQUIRED_WORDS)
 """Parameters that the transforms read. A pack holds these and no others: an unread one would mislead."""
 
 WHOLE_UNITS: Final = ("days", "years", "doses")
 MMA_POLICIES: Final = ("lab_range", "three_zone")
+SWITCH: Final = ("off", "on")
 
 B12_BANDS: Final = ("LOW", "INDET", "UNLIKELY")
 MMA_BANDS: Final = ("NORMAL", "EQUIVOCAL", "ELEVATED")
@@ -136,6 +174,17 @@ REQUIRED_CONTEXT: Final = (
     "ckd_3_5",
     "megaloblastic",
     "family_history_of",
+    "b12_deficiency",
+    "nitrous_oxide_misuse",
+    "leber_tobacco_amblyopia",
+    "total_gastrectomy",
+    "ileal_resection_any",
+    "high_risk_surgery",
+    "first_test_in_window",
+    "first_test_when_new",
+    "first_test_acid_medicine",
+    "first_test_risk_alone",
+    *MONITORING_CONTEXT,
 )
 CLUES_WITHOUT_LIST: Final = ("age_76",)
 REPLACEMENT_FORMS: Final = ("im", "oral", "sublingual", "nasal", "unstated")
@@ -145,7 +194,6 @@ CAUSE_RULES: Final = (
     "positive_intrinsic_factor_antibody",
     "current_risk_medicine",
 )
-_PACK_REF: Final = re.compile(r"[a-z0-9_]+/\d+\.\d+\.\d+")
 _PACK_FILES: Final = (
     "pack.toml",
     "parameters.toml",
@@ -155,37 +203,43 @@ _PACK_FILES: Final = (
     "causes.toml",
     "regimens.toml",
     "decisions.toml",
+    "cautions.toml",
+    "follow_up.toml",
 )
 _SHARED_FILES: Final = ("code_systems.csv", "drug_names.csv", "routes.csv", "units.csv")
 
 
-def load_pack(pack_ref: str = "b12/1.0.0", root: Path | None = None) -> Pack:
+def load_pack(pack_ref: str = "b12/1.0.0", root: Path | None = None, switched_on: Sequence[str] = ()) -> Pack:
     """The pack `id/version`, read from `root` (a folder laid out as this package) or from the installed package.
+
+    switched_on: the codelists whose unverified codes match too, as a site may choose.
 
     Raises RulePackError, naming file, entry, what is wrong and what to write instead, if anything in the pack,
     the codelists or the spellings is not fit to decide with.
     """
     home = _home(root)
-    folder = _pack_folder(home, pack_ref)
-    sheet = {file: read_toml(folder, file, pack_ref) for file in _PACK_FILES}
+    whole = read_pack(home, pack_ref, _PACK_FILES)
+    sheet = whole.sheets
     about = _about(sheet["pack.toml"], pack_ref)
     words = Lexicon(about.sources, concept_names(home))
     regimens = _regimens(sheet["regimens.toml"], words)
     decisions, suppressed_by = read_decisions(sheet["decisions.toml"], words, tuple(regimens))
+    check_nobody_dropped(whole, decisions)
     _check_not_held(sheet["pack.toml"], about.rows_not_held, {row.id for row in decisions})
-    codes, codes_held_back = read_codes(home)
+    codes, held_codes, lists = read_codes(home, switched_on)
     drug_names, names_held_back = read_drug_names(home)
     units = read_units(home, about.sources)
     read_code_systems(home)
+    parameters = _parameters(sheet["parameters.toml"], words, tuple(regimens))
     pack = Pack(
         id=about.id,
         version=about.version,
         title=about.title,
-        sha256=_sha256(home, folder),
+        sha256=pack_sha256(home, whole.line, _SHARED_FILES),
         sign_off=about.sign_off,
         rows_not_held=tuple(f"{row}: {reason}" for row, reason in about.rows_not_held.items()),
         sources=about.sources,
-        parameters=_parameters(sheet["parameters.toml"], words, tuple(regimens)),
+        parameters=parameters,
         band_sets=_band_sets(sheet["bands.toml"], words, units),
         clues=_clues(sheet["clues.toml"], words),
         replacement_forms=_replacement(sheet["replacement.toml"], words),
@@ -197,11 +251,18 @@ def load_pack(pack_ref: str = "b12/1.0.0", root: Path | None = None) -> Pack:
         drug_names=drug_names,
         units=units,
         routes=read_routes(home),
+        cautions=read_cautions(sheet["cautions.toml"], words),
+        follow_up=read_follow_up(sheet["follow_up.toml"], words, parameters),
         population=about.population,
-        codes_held_back=codes_held_back,
+        codes_held_back=held_codes.height,
+        held_codes=held_codes,
+        lists=lists,
         names_held_back=names_held_back,
+        inherits=whole.line[1].ref if len(whole.line) > 1 else "",
+        changes=_changes(whole, words),
     )
     _check_signed(pack)
+    check_signatures(home, whole.line, _SHARED_FILES)
     return pack
 
 
@@ -228,38 +289,31 @@ def _home(root: Path | None) -> Traversable:
     return files("rules") if root is None else root
 
 
-def _pack_folder(home: Traversable, pack_ref: str) -> Traversable:
-    packs = _pack_refs(home)
-    if not _PACK_REF.fullmatch(pack_ref) or pack_ref not in packs:
-        raise RulePackError(f"No rule pack `{pack_ref}`.", closest(pack_ref, packs))
-    return home.joinpath("packs", *pack_ref.split("/"))
+def held_packs(root: Path | None = None) -> list[str]:
+    """Every pack there is, as `id/version`, in order; none of them loaded."""
+    return pack_refs(_home(root))
 
 
-def _pack_refs(home: Traversable) -> list[str]:
-    shelf = home.joinpath("packs")
-    if not shelf.is_dir():
-        raise RulePackError("There is no folder `packs`.", "Packs stand in packs/<id>/<version>/.")
-    return sorted(
-        f"{pack.name}/{version.name}"
-        for pack in shelf.iterdir()
-        if pack.is_dir()
-        for version in pack.iterdir()
-        if version.joinpath("pack.toml").is_file()
+_SPOKEN_OF: Final = {
+    "causes.toml": "cause ",
+    "cautions.toml": "caution ",
+    "follow_up.toml": "follow-up ",
+}
+"""What stands before an entry's name where the pack lists its entries."""
+
+
+def _changes(whole: Inherited, words: Lexicon) -> tuple[Change, ...]:
+    return tuple(
+        Change(
+            pack_ref=change.pack_ref,
+            file=change.file,
+            entry=_SPOKEN_OF.get(change.file, "") + change.name,
+            is_off=change.is_off,
+            has_entry=not change.is_off and not change.name.startswith("suppressed_by."),
+            fact=words.fact(change.entry),
+        )
+        for change in whole.alterations
     )
-
-
-def _sha256(home: Traversable, folder: Traversable) -> str:
-    """Hash over names and bytes of everything that decides, in name order."""
-    parts = {f"pack/{path.name}": path for path in folder.iterdir() if path.name.endswith((".toml", ".md"))}
-    lists = home.joinpath("codelists")
-    parts |= {f"codelists/{path.name}": path for path in lists.iterdir() if path.name.endswith(".csv")}
-    parts |= {name: home.joinpath(name) for name in _SHARED_FILES}
-    digest = hashlib.sha256()
-    for name in sorted(parts):
-        content = parts[name].read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -289,12 +343,15 @@ def _about(sheet: Entry, pack_ref: str) -> _About:
 
 
 def _sign_off(entry: Entry) -> SignOff:
-    entry.require(("state", "role", "on"))
-    sign_off = SignOff(entry.one_of("state", SIGN_OFF_STATES), entry.text("role"), entry.text("on"))
-    is_dated = re.fullmatch(r"\d{4}-\d\d-\d\d", sign_off.on)
-    if sign_off.state == "signed" and not (sign_off.role and is_dated):
-        raise entry.refuse("is signed without role or date.", 'Give `role = "..."` and `on = "YYYY-MM-DD"`.')
-    return sign_off
+    entry.require(("state", "role", "on"), ("signed_sha256",))
+    state = entry.one_of("state", SIGN_OFF_STATES)
+    if state != "draft" and not (entry.text("role") and entry.text("on")):
+        raise entry.refuse(
+            f"is {state} without role or date.", 'Give `role = "..."` and `on = "YYYY-MM-DD"`.'
+        )
+    if state != "draft":
+        signature(Entry(entry.where, {key: entry.values[key] for key in ("role", "on")}))
+    return SignOff(state, entry.text("role"), entry.text("on"))
 
 
 def _not_held(sheet: Entry) -> dict[str, str]:
@@ -351,8 +408,11 @@ def _check_parameter(entry: Entry, parameter: Parameter, regimens: Collection[st
     choices = {
         "mma_for": FACTS["mma_for"],
         "mma_policy": MMA_POLICIES,
+        "first_test_tier_e": SWITCH,
+        "regimen_optic": regimens,
         "regimen_neuro": regimens,
         "regimen_severe_anaemia": regimens,
+        "safety_review_alone_priority": PRIORITIES,
     }
     if parameter.id in choices:
         entry.one_of("value", choices[parameter.id])

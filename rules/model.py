@@ -6,18 +6,31 @@ Every entry carries a `Fact`: where it comes from, how strong that is, and who h
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 
 @dataclass(frozen=True)
+class Signature:
+    """Who reviewed or signed, by role and date (`2026-07-01`); never a person's name."""
+
+    role: str
+    on: str
+
+
+@dataclass(frozen=True)
 class Fact:
-    """Provenance of one entry: evidence tags (`S2`, `V9`, `K`, `P`), the source in words, sign-off state."""
+    """Provenance of one entry: evidence tags (`S2`, `V9`, `K`, `P`), the source in words, sign-off state.
+
+    A reviewed entry has `reviewed_by`, a signed one `signed_by`.
+    """
 
     evidence: tuple[str, ...]
     source: str
     state: str
+    reviewed_by: Signature | None = None
+    signed_by: Signature | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +170,61 @@ class DecisionRow:
 
 
 @dataclass(frozen=True)
+class CautionCase:
+    """One case of a caution: the first whose `when` holds gives its severity and its sentence."""
+
+    case: str
+    when: Condition
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One caution. `alone`: the severities that list a person for safety review who is on no other list.
+
+    `not_computed`: what of it no structured record shows, and what is done instead; without cases, all of it.
+    """
+
+    id: str
+    label: str
+    cases: tuple[CautionCase, ...]
+    alone: tuple[str, ...]
+    not_computed: str
+    fact: Fact
+
+
+@dataclass(frozen=True)
+class FollowUpCase:
+    """One case of a follow-up item: due so many days after the item's own date, first match.
+
+    `overdue_days`: overdue so many days after that; None: never.
+    """
+
+    case: str
+    when: Condition
+    due_days: int
+    overdue_days: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class FollowUpItem:
+    """One follow-up item. `priorities`: the first whose `when` holds counts, `overdue` included among the facts.
+
+    `dated`: whether its date is told as the day it was `due` or the day `since` which it holds.
+    """
+
+    id: str
+    label: str
+    dated: str
+    priorities: tuple[Priority, ...]
+    cases: tuple[FollowUpCase, ...]
+    not_computed: str
+    fact: Fact
+
+
+@dataclass(frozen=True)
 class SignOff:
     """Who signed the pack, by role and date; never a person's name."""
 
@@ -172,12 +240,46 @@ class SignOff:
 
 
 @dataclass(frozen=True)
+class CodeList:
+    """A codelist as its register describes it; `codes` counts all its rows, `unverified` those not excepted.
+
+    is_switched_on: the site lets its unverified codes match.
+    """
+
+    name: str
+    version: str
+    date: str
+    source: str
+    sha256: str
+    state: str
+    codes: int
+    unverified: int
+    is_switched_on: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an inheriting pack changes: `entry` as `Pack.entries` names it or, switched off, as its parent did.
+
+    `has_entry` false: nothing else in the pack carries its fact (switched off, or a list's `suppressed_by`).
+    """
+
+    pack_ref: str
+    file: str
+    entry: str
+    is_off: bool
+    has_entry: bool
+    fact: Fact
+
+
+@dataclass(frozen=True)
 class Pack:
     """A rule pack: immutable, hashed, proven complete by the loader.
 
     codes: one row per codelist code that may match: `concept` (list name), `system`, `code` (as in the list),
       `match` ("exact" or "prefix"), `match_code` (prefix systems: dots removed, upper case), `breadth`
-      ("exact" or "broad"), `display`. Verified rows only.
+      ("exact" or "broad"), `display`. Verified rows, and those a site switched on by list.
+    held_codes: the other rows of the lists, with `why` ("unverified" or "excepted").
     drug_names: one row per ingredient name: `name` (lower case), `concept`.
     units: one row per accepted spelling: `analyte` (concept), `spelling` (no spaces, lower case, u for micro),
       `unit` (standard spelling), `normal_unit`, `factor` (normal = value x factor).
@@ -203,9 +305,24 @@ class Pack:
     drug_names: pl.DataFrame
     units: pl.DataFrame
     routes: pl.DataFrame
+    cautions: tuple[Caution, ...] = ()
+    follow_up: tuple[FollowUpItem, ...] = ()
     population: str = ""
     codes_held_back: int = 0
+    held_codes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    lists: tuple[CodeList, ...] = ()
     names_held_back: int = 0
+    inherits: str = ""
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        return f"{self.id}/{self.version}"
+
+    @property
+    def unverified_lists(self) -> tuple[str, ...]:
+        """Names of the lists whose unverified codes match because the site switched them on."""
+        return tuple(each.name for each in self.lists if each.is_switched_on and each.unverified)
 
     def entries(self) -> Iterator[tuple[str, Fact]]:
         """Every cited entry of the pack, by name."""
@@ -216,6 +333,9 @@ class Pack:
         yield from ((f"cause {cause.id}", cause.fact) for cause in self.causes)
         yield from ((regimen.id, regimen.fact) for regimen in self.regimens.values())
         yield from ((row.key, row.fact) for row in self.decisions)
+        yield from ((f"caution {caution.id}", caution.fact) for caution in self.cautions)
+        yield from ((f"follow-up {item.id}", item.fact) for item in self.follow_up)
+        yield from ((change.entry, change.fact) for change in self.changes if not change.has_entry)
 
     def number(self, parameter_id: str) -> float:
         """The numeric value of a parameter; the loader has checked that it exists and is a number."""

@@ -13,10 +13,11 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources.abc import Traversable
 from typing import Final, TypeVar
 
-from rules.model import Fact
+from rules.model import Fact, Signature
 from schemas.errors import RulePackError
 from schemas.vocabulary import SIGN_OFF_STATES
 
@@ -25,6 +26,10 @@ Value = TypeVar("Value")
 CITED: Final = ("evidence", "source", "state")
 """What every entry of a pack must say of itself."""
 
+SIGNED: Final = ("reviewed_by", "signed_by")
+"""Who has reviewed and signed an entry, by role and date: `signed_by = { role = "...", on = "2026-07-01" }`."""
+
+_PERSON: Final = re.compile(r"\b(Dr|Mr|Mrs|Ms|Mx|Prof)\b\.?\s+[A-Z]")
 _TAG: Final = re.compile(r"S([1-9]|[12]\d|3[0-6])|V\d+[a-z]?|K|P")
 
 
@@ -47,7 +52,7 @@ class Entry:
         return RulePackError(f"{self.where} {what}", hint)
 
     def require(self, needed: Collection[str], optional: Collection[str] = ()) -> None:
-        known = {*needed, *optional}
+        known = {*needed, *optional, *(SIGNED if {*CITED} <= {*needed} else ())}
         for key in self.values:
             if key not in known:
                 raise self.refuse(f"has the unknown key `{key}`.", closest(key, known))
@@ -124,7 +129,14 @@ class Lexicon:
             raise entry.refuse("is not cited.", 'Give `evidence = ["..."]` and `source = "..."`.')
         for tag in tags:
             self._check_tag(entry, tag)
-        return Fact(tags, entry.text("source"), entry.one_of("state", SIGN_OFF_STATES))
+        state = entry.one_of("state", SIGN_OFF_STATES)
+        signatures = {key: signature(entry.child(key)) if key in entry.values else None for key in SIGNED}
+        if state != "draft" and not signatures[f"{state}_by"]:
+            raise entry.refuse(
+                f"is {state} without saying by which role and when.",
+                f'Add `{state}_by = {{ role = "...", on = "YYYY-MM-DD" }}`.',
+            )
+        return Fact(tags, entry.text("source"), state, **signatures)
 
     def _check_tag(self, entry: Entry, tag: str) -> None:
         if not _TAG.fullmatch(tag):
@@ -142,6 +154,25 @@ class Lexicon:
         for concept in concepts:
             entry.known(concept, self.concepts, "codelist")
         return concepts
+
+
+def signature(entry: Entry) -> Signature:
+    """Role and date of a sign-off; a person's name is refused as far as it shows."""
+    entry.require(("role", "on"))
+    role, on = entry.text("role").strip(), entry.text("on")
+    if not role or not is_date(on):
+        raise entry.refuse("lacks its role or its date.", 'Give `role = "..."` and `on = "YYYY-MM-DD"`.')
+    if _PERSON.search(role):
+        raise entry.refuse("names a person.", 'Name the role alone, for example "Consultant haematologist".')
+    return Signature(role, on)
+
+
+def is_date(text: str) -> bool:
+    """True for a day written as YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def read_toml(folder: Traversable, file: str, pack_ref: str) -> Entry:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
+from rules.list_register import check_register
+from rules.model import CodeList
 from rules.reading import closest, read_rows
 from schemas.errors import RulePackError
 
-EXACT_SYSTEMS: Final = ("LOINC", "SNOMED-CT", "RxNorm", "dm+d", "OMOP")
-PREFIX_SYSTEMS: Final = ("ATC", "ICD-10", "ICD-10-CM", "OPCS-4")
-SYSTEMS: Final = (*EXACT_SYSTEMS, *PREFIX_SYSTEMS)
+EXPANSION: Final[Mapping[str, Mapping[str, Any]]] = tomllib.loads(
+    files("rules").joinpath("codelists", "expansion.toml").read_text(encoding="utf-8")
+)
+"""Code system -> how its codes match, whether dots count, and the levels of its hierarchy."""
+SYSTEMS: Final = tuple(EXPANSION)
+PREFIX_SYSTEMS: Final = tuple(system for system, of in EXPANSION.items() if of["match"] == "prefix")
 
 ROUTE_FORMS: Final = ("im", "oral", "sublingual", "nasal")
 NO_CONCEPTS: Final = frozenset({"exceptions"})
@@ -75,8 +83,8 @@ def code_fault(system: str, code: str) -> str | None:
 
 
 def plain_code(system: str, code: str) -> str:
-    """A code as it is compared: dots dropped and upper case where a system is matched by prefix."""
-    return code.replace(".", "").upper() if system in PREFIX_SYSTEMS else code
+    """A code as it is compared: dots dropped and upper case where a system's dots do not count."""
+    return code.replace(".", "").upper() if EXPANSION[system]["ignores_dots"] else code
 
 
 def concept_names(root: Traversable) -> frozenset[str]:
@@ -85,20 +93,68 @@ def concept_names(root: Traversable) -> frozenset[str]:
     return frozenset(name.removesuffix(".csv") for name in files if name.endswith(".csv")) - NO_CONCEPTS
 
 
-def read_codes(root: Traversable) -> tuple[pl.DataFrame, int]:
-    """One row per codelist code that may match, and how many rows are held back (unverified or excepted).
+def read_codes(
+    root: Traversable, switched_on: Collection[str] = ()
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[CodeList, ...]]:
+    """The codes that may match, the codes held back, and every list with what its register says of it.
 
-    Columns concept, system, code, match (exact or prefix), match_code, breadth, display; ordered by concept,
-    system and code. Refuses a malformed code, a repeated row, an unknown word and an exception that fits no row.
+    One row per codelist code: concept, system, code, match (exact or prefix), match_code, breadth, display; held
+    back ones with `why` (unverified or excepted). Ordered by concept, system and code. Of the lists named in
+    `switched_on` unverified codes match too; excepted ones never do. Refuses a malformed code, a repeated row, an
+    unknown word, an exception that fits no row, and a list that is not what its register says.
     """
-    rows = [row for concept in sorted(concept_names(root)) for row in _list_rows(root, concept)]
-    excepted = _exceptions(root, {(row["concept"], row["system"], row["code"]) for row in rows})
-    active = [
-        row
-        for row in rows
-        if row["verified"] == "yes" and (row["concept"], row["system"], row["code"]) not in excepted
-    ]
-    return _codes_frame(active), len(rows) - len(active)
+    known = concept_names(root)
+    for name in switched_on:
+        if name not in known:
+            raise RulePackError(
+                f"[codelists] switched_on: there is no codelist `{name}`.", closest(name, known)
+            )
+    rows = [row for concept in sorted(known) for row in _list_rows(root, concept)]
+    excepted = _exceptions(root, {_key(row) for row in rows})
+    told = [row | {"why": _why_held(row, excepted, switched_on)} for row in rows]
+    active = [row for row in told if not row["why"]]
+    held = [row for row in told if row["why"]]
+    lists = _lists(root, rows, excepted, switched_on)
+    return _codes_frame(active).drop("why"), _codes_frame(held), lists
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
+    return row["concept"], row["system"], row["code"]
+
+
+def _why_held(
+    row: Mapping[str, str], excepted: Collection[tuple[str, str, str]], switched_on: Collection[str]
+) -> str:
+    if _key(row) in excepted:
+        return "excepted"
+    return "unverified" if row["verified"] == "no" and row["concept"] not in switched_on else ""
+
+
+def _lists(
+    root: Traversable,
+    rows: Iterable[Mapping[str, str]],
+    excepted: Collection[tuple[str, str, str]],
+    switched_on: Collection[str],
+) -> tuple[CodeList, ...]:
+    counted = Counter(row["concept"] for row in rows)
+    unverified = Counter(
+        row["concept"] for row in rows if row["verified"] == "no" and _key(row) not in excepted
+    )
+    return tuple(
+        CodeList(
+            name=name,
+            version=said.version,
+            date=said.date,
+            source=said.source,
+            sha256=said.sha256,
+            state=said.state,
+            codes=counted[name],
+            unverified=unverified[name],
+            is_switched_on=name in switched_on,
+        )
+        for name, said in check_register(root).items()
+        if name not in NO_CONCEPTS
+    )
 
 
 def _list_rows(root: Traversable, concept: str) -> Iterable[dict[str, str]]:
@@ -132,12 +188,12 @@ def _exceptions(root: Traversable, known: Collection[tuple[str, str, str]]) -> s
     return found
 
 
-def _codes_frame(rows: list[dict[str, str]]) -> pl.DataFrame:
-    columns = ("concept", "system", "code", "match", "match_code", "breadth", "display")
+def _codes_frame(rows: Iterable[Mapping[str, str]]) -> pl.DataFrame:
+    columns = ("concept", "system", "code", "match", "match_code", "breadth", "display", "why")
     records = [
         {
             **row,
-            "match": "prefix" if row["system"] in PREFIX_SYSTEMS else "exact",
+            "match": EXPANSION[row["system"]]["match"],
             "match_code": plain_code(row["system"], row["code"]),
         }
         for row in rows

@@ -22,8 +22,12 @@ TREAT_P3: Final = "b12_replacement:P3"
 FIRST_P2: Final = "first_b12_test:P2"
 FIRST_P3: Final = "first_b12_test:P3"
 FIRST_P4: Final = "first_b12_test:P4"
+FOLLOW_P1: Final = "follow_up:P1"
 FOLLOW_P2: Final = "follow_up:P2"
 FOLLOW_P4: Final = "follow_up:P4"
+SAFETY_P1: Final = "safety_review:P1"
+SAFETY_P2: Final = "safety_review:P2"
+SAFETY_P4: Final = "safety_review:P4"
 NO_LIST: Final = ""
 
 
@@ -35,8 +39,20 @@ class Cast:
     expected: list[dict[str, str]] = field(default_factory=list)
     people: list[tuple[Person, bool]] = field(default_factory=list)
 
-    def add(self, rule: str, lists: str, because: str, *, plain: bool = False, **person: Any) -> Person:
-        """Add one person; `plain` keeps unrelated rows out of a record that must not have them."""
+    def add(
+        self,
+        rule: str,
+        lists: str,
+        because: str,
+        *,
+        cautions: str = "",
+        items: str = "",
+        plain: bool = False,
+        **person: Any,
+    ) -> Person:
+        """Add one person; `plain` keeps unrelated rows out of a record that must not have them.
+
+        `cautions` are written as "C10:medium", `items` of follow-up as "F4:due" or "F4:overdue"."""
         someone = self.extract.person(**person)
         self.people.append((someone, plain))
         self.expected.append(
@@ -44,6 +60,8 @@ class Cast:
                 "patient_id": someone.patient_id,
                 "expected_rule_id": rule,
                 "expected_lists": lists,
+                "expected_cautions": cautions,
+                "expected_follow_up_items": items,
                 "why": because,
             }
         )
@@ -120,16 +138,27 @@ def on_replacement(cast: Cast) -> None:
     add("R03", NO_LIST, "Injections every three months, the last 40 days ago").b12(130, 900).injections(
         40, 131, 222, 313, 404
     )
-    add("R03", NO_LIST, "Last injection exactly 105 days ago, still active").injections(105, by="atc")
+    add(
+        "R03",
+        FOLLOW_P2,
+        "Only injection exactly 105 days ago: still active, review and next injection overdue",
+        items="F1:overdue; F4:overdue",
+    ).injections(105, by="atc")
     add("R03", NO_LIST, "Loading: first of four injections 12 days ago, low B12 that same morning").b12(
         120, 12
     ).condition("paraesthesia", 20).injections(12, 10, 7, 5)
-    add("R03", NO_LIST, "Open-ended cyanocobalamin 1 mg tablets since 200 days").b12(165, 230).drug(
-        "cyanocobalamin_1mg", 200, "dm+d"
-    )
-    add("R03", NO_LIST, "Tablets ended 25 days ago, within the 30 days allowed").drug(
-        "cyanocobalamin_50ug", 150, "atc", end=25, status="completed"
-    )
+    add(
+        "R03",
+        FOLLOW_P2,
+        "Open-ended cyanocobalamin 1 mg tablets since 200 days, B12 not measured since",
+        items="F6:overdue",
+    ).b12(165, 230).drug("cyanocobalamin_1mg", 200, "dm+d")
+    add(
+        "R03",
+        FOLLOW_P2,
+        "Tablets ended 25 days ago, within the 30 days allowed; never reviewed since 150 days",
+        items="F1:overdue; F6:overdue",
+    ).drug("cyanocobalamin_50ug", 150, "atc", end=25, status="completed")
     add("R03", NO_LIST, "Sublingual tablets, 56 days supplied 30 days ago").drug(
         "cyanocobalamin_sl", 30, "dm+d", days_supply=56
     )
@@ -164,8 +193,8 @@ def on_replacement(cast: Cast) -> None:
 
 
 def pregnant(cast: Cast) -> None:
-    def add(rule: str, lists: str, because: str, **person: Any) -> Person:
-        return cast.add(rule, lists, because, sex="female", age=31, **person)
+    def add(rule: str, lists: str, because: str, cautions: str = "C10:medium", **person: Any) -> Person:
+        return cast.add(rule, lists, because, cautions=cautions, sex="female", age=31, **person)
 
     add("R09", FIRST_P2, "Pregnant, total B12 of 210 ng/L in this pregnancy, no active B12").condition(
         "pregnancy", 120
@@ -189,11 +218,14 @@ def pregnant(cast: Cast) -> None:
         "pregnancy", 130
     ).b12(420, 25)
     add(
-        "R50", NO_LIST, "Near miss of R09: delivered 20 days ago; total B12 ten days later is not read"
+        "R50",
+        NO_LIST,
+        "Near miss of R09: delivered 20 days ago; total B12 ten days later is not read",
+        cautions="",
     ).condition("pregnancy", 220).condition("delivery", 20).b12(190, 10)
-    add("R24", MMA_P4, "Near miss of R09: pregnancy evidence is 310 days old and has lapsed").condition(
-        "pregnancy", 310
-    ).b12(230, 3)
+    add(
+        "R24", MMA_P4, "Near miss of R09: pregnancy evidence is 310 days old and has lapsed", cautions=""
+    ).condition("pregnancy", 310).b12(230, 3)
 
 
 def low_with_neurology(cast: Cast) -> None:
@@ -219,9 +251,12 @@ def low_with_neurology(cast: Cast) -> None:
         "neuropathy", 120
     ).condition("type2_diabetes", 2000)
     add("R10", TREAT_P2, "Low B12, neuropathy 500 days old").b12(158, 35).condition("neuropathy", 500)
-    add("R10", TREAT_P2, "Low B12, paraesthesia, alcohol dependence on record").b12(161, 28).condition(
-        "paraesthesia", 90
-    ).condition("alcohol", 1500)
+    add(
+        "R10",
+        f"{TREAT_P2}; {SAFETY_P2}",
+        "Low B12, paraesthesia, alcohol dependence on record: thiamine before glucose",
+        cautions="C02:high",
+    ).b12(161, 28).condition("paraesthesia", 90).condition("alcohol", 1500)
     add("R11", TREAT_P2, "Near miss of R10: unsteady gait is a broad code").b12(163, 22).condition(
         "unsteady_gait", 40
     )
@@ -248,20 +283,21 @@ def low_without_neurology(cast: Cast) -> None:
         160, 24
     ).active(50, 20)
     add("R11", TREAT_P2, "Low B12 exactly 365 days old is not stale yet").b12(140, 365)
-    add("R11", TREAT_P1, "Pregnant, active B12 of 20 pmol/L", sex="female", age=29).condition(
-        "pregnancy", 90
-    ).active(20, 10)
+    add(
+        "R11", TREAT_P1, "Pregnant, active B12 of 20 pmol/L", cautions="C10:medium", sex="female", age=29
+    ).condition("pregnancy", 90).active(20, 10)
     add(
         "R11",
         TREAT_P1,
         "Low B12 140 days before the pregnancy was known stays low, whatever the total B12 since",
+        cautions="C10:medium",
         sex="female",
         age=34,
     ).b12(150, 200).condition("pregnancy", 60).b12(230, 20)
-    add("R11", TREAT_P1, "Low B12, haemoglobin 72 g/L").b12(105, 6).lab("haemoglobin", 72, 6).lab(
-        "mcv", 118, 6
-    )
-    add("R11", TREAT_P1, "Low B12, platelets 42").b12(120, 8).lab("platelets", 42, 8)
+    add("R11", f"{TREAT_P1}; {SAFETY_P1}", "Low B12, haemoglobin 72 g/L", cautions="C09:high").b12(
+        105, 6
+    ).lab("haemoglobin", 72, 6).lab("mcv", 118, 6)
+    add("R11", TREAT_P1, "Low B12, platelets 42", cautions="C06:medium").b12(120, 8).lab("platelets", 42, 8)
     add("R11", TREAT_P3, "Low B12 of 500 days ago, never acted on").b12(155, 500)
     add("R11", TREAT_P3, "Low B12 exactly 1,095 days ago").b12(148, 1095)
     add("R50", NO_LIST, "Near miss of R11: low B12 of 1,096 days ago").b12(148, 1096)
@@ -316,6 +352,7 @@ def discordant(cast: Cast) -> None:
         "R40",
         NO_LIST,
         "Near miss of R12: on a combined pill, where the active B12 decides",
+        cautions="C11:medium",
         sex="female",
         age=27,
     ).b12(150, 30).active(95, 30).drug("combined_pill", 400, "atc")
@@ -330,9 +367,9 @@ def raised_mma(cast: Cast) -> None:
     add("R20", TREAT_P2, "B12 200 pmol/L, MMA 0.52 umol/L").b12(200, 50, "pmol/L").mma(0.52, 20, "umol/L")
     add("R20", TREAT_P2, "B12 230 ng/L, MMA 461 at age 70", age=70).b12(230, 45).mma(461, 30)
     add("R20", TREAT_P2, "B12 260 ng/L, MMA >1000").b12(260, 45).mma(">1000", 30)
-    add("R20", TREAT_P2, "B12 270 ng/L, MMA 760 with eGFR 45: over 750 counts", age=62).b12(270, 60).mma(
-        760, 40
-    ).lab("egfr", 45, 40)
+    add(
+        "R20", TREAT_P2, "B12 270 ng/L, MMA 760 with eGFR 45: over 750 counts", cautions="C04:medium", age=62
+    ).b12(270, 60).mma(760, 40).lab("egfr", 45, 40)
     add("R20", TREAT_P2, "B12 235 ng/L now; MMA of 510 from 400 days ago still in force").b12(235, 30).mma(
         510, 400
     )
@@ -342,12 +379,17 @@ def raised_mma(cast: Cast) -> None:
     add("R20", TREAT_P2, "Raised MMA with memory impairment only", age=67).b12(245, 40).mma(
         640, 25
     ).condition("memory", 200)
-    add("R20", TREAT_P1, "Pregnant, active B12 40 pmol/L, MMA 450", sex="female", age=30).condition(
-        "pregnancy", 100
-    ).active(40, 20).mma(450, 12)
-    add("R20", TREAT_P1, "Raised MMA with haemoglobin 75 g/L").b12(210, 20).mma(900, 15).lab(
-        "haemoglobin", 75, 20
-    )
+    add(
+        "R20",
+        TREAT_P1,
+        "Pregnant, active B12 40 pmol/L, MMA 450",
+        cautions="C10:medium",
+        sex="female",
+        age=30,
+    ).condition("pregnancy", 100).active(40, 20).mma(450, 12)
+    add("R20", f"{TREAT_P1}; {SAFETY_P1}", "Raised MMA with haemoglobin 75 g/L", cautions="C09:high").b12(
+        210, 20
+    ).mma(900, 15).lab("haemoglobin", 75, 20)
     add("R28", NO_LIST, "Near miss of R20: MMA of 300 is not over the laboratory's limit of 300").b12(
         240, 60
     ).mma(300, 30, reference_high="300")
@@ -370,9 +412,9 @@ def indeterminate_with_symptoms(cast: Cast) -> None:
     add("R22", MMA_P2, "B12 260 ng/L, unsteady gait (a broad code is still a symptom)").b12(
         260, 30
     ).condition("unsteady_gait", 70)
-    add(
-        "R22", MMA_P2, "B12 230 ng/L and new paraesthesia; this pack lists for MMA with the other symptoms"
-    ).b12(230, 18).condition("paraesthesia", 30)
+    add("R21", f"{MMA_P1}; {TREAT_P1}", "B12 230 ng/L and new paraesthesia: MMA and treatment at once").b12(
+        230, 18
+    ).condition("paraesthesia", 30)
     add("R22", MMA_P2, "Fatigue and macrocytic anaemia").b12(210, 35).condition("fatigue", 90).condition(
         "macrocytic_anaemia", 60
     )
@@ -397,9 +439,9 @@ def indeterminate_with_symptoms(cast: Cast) -> None:
 
 def indeterminate_without_symptoms(cast: Cast) -> None:
     add = cast.add
-    add("R24", MMA_P3, "B12 240 ng/L on metformin").b12(240, 50).drug("metformin", 700, "dm+d").condition(
-        "type2_diabetes", 1200
-    )
+    add("R24", MMA_P3, "B12 240 ng/L on metformin", cautions="C15:low").b12(240, 50).drug(
+        "metformin", 700, "dm+d"
+    ).condition("type2_diabetes", 1200)
     add("R24", MMA_P3, "B12 260 ng/L on omeprazole known by name only").b12(260, 40).drug(
         "omeprazole", 400, "name"
     )
@@ -410,10 +452,10 @@ def indeterminate_without_symptoms(cast: Cast) -> None:
     add("R24", MMA_P3, "B12 320 ng/L, family history of B12 deficiency").b12(320, 70).condition(
         "b12_deficiency", 400, is_family_history="yes"
     )
-    add("R24", MMA_P3, "B12 300 ng/L, partial gastrectomy", age=58).b12(300, 44).procedure(
+    add("R23", MMA_P3, "B12 300 ng/L, partial gastrectomy", age=58).b12(300, 44).procedure(
         "partial_gastrectomy", 2000
     )
-    add("R24", MMA_P3, "B12 270 ng/L, 15 cm of ileum removed").b12(270, 41).procedure(
+    add("R23", MMA_P3, "B12 270 ng/L, 15 cm of ileum removed").b12(270, 41).procedure(
         "ileal_resection", 1800, length_cm="15"
     )
     add("R24", MMA_P3, "B12 290 ng/L at 76 completed years", plain=True, age=76).b12(290, 30)
@@ -492,34 +534,44 @@ def equivocal_mma(cast: Cast) -> None:
 
 def renal_mma(cast: Cast) -> None:
     add = cast.add
-    add("R26", TREAT_P3, "B12 240 ng/L, MMA 500, eGFR 45", age=64).b12(240, 60).mma(500, 40).lab(
-        "egfr", 45, 40
-    )
-    add("R26", TREAT_P3, "B12 240 ng/L, MMA of exactly 750, eGFR 59", age=64).b12(240, 60).mma(750, 40).lab(
-        "egfr", 59, 30
-    )
-    add("R26", TREAT_P3, "B12 250 ng/L, MMA 350, CKD stage 3 on record and no eGFR", plain=True, age=66).b12(
-        250, 60
-    ).mma(350, 40).condition("ckd_stage_3", 900)
+    add("R26", TREAT_P3, "B12 240 ng/L, MMA 500, eGFR 45", cautions="C04:medium", age=64).b12(240, 60).mma(
+        500, 40
+    ).lab("egfr", 45, 40)
+    add("R26", TREAT_P3, "B12 240 ng/L, MMA of exactly 750, eGFR 59", cautions="C04:medium", age=64).b12(
+        240, 60
+    ).mma(750, 40).lab("egfr", 59, 30)
+    add(
+        "R26",
+        TREAT_P3,
+        "B12 250 ng/L, MMA 350, CKD stage 3 on record and no eGFR",
+        cautions="C04:medium",
+        plain=True,
+        age=66,
+    ).b12(250, 60).mma(350, 40).condition("ckd_stage_3", 900)
     add(
         "R26",
         TREAT_P3,
         "MMA 480; only a creatinine of 150 umol/L, which gives an eGFR near 30",
+        cautions="C04:medium",
         sex="female",
         age=71,
     ).b12(260, 60).mma(480, 40).lab("creatinine", 150, 40)
-    add("R26", TREAT_P3, "MMA 320 over the laboratory's limit of 300, but eGFR 50", age=61).b12(240, 60).mma(
-        320, 40, reference_high="300"
-    ).lab("egfr", 50, 40)
-    add("R26", TREAT_P1, "B12 240 ng/L, MMA 500, eGFR 40, ataxia", age=60).b12(240, 60).mma(500, 40).lab(
-        "egfr", 40, 40
-    ).condition("ataxia", 90)
+    add(
+        "R26",
+        TREAT_P3,
+        "MMA 320 over the laboratory's limit of 300, but eGFR 50",
+        cautions="C04:medium",
+        age=61,
+    ).b12(240, 60).mma(320, 40, reference_high="300").lab("egfr", 50, 40)
+    add("R26", TREAT_P1, "B12 240 ng/L, MMA 500, eGFR 40, ataxia", cautions="C04:medium", age=60).b12(
+        240, 60
+    ).mma(500, 40).lab("egfr", 40, 40).condition("ataxia", 90)
     add(
         "R20", TREAT_P2, "Near miss of R26: CKD of unstated stage is no kidney caveat", plain=True, age=55
     ).b12(250, 60).mma(500, 40).condition("ckd_unstaged", 900)
-    add("R28", NO_LIST, "Near miss of R26: MMA 270 is normal with eGFR 40 too", age=63).b12(250, 60).mma(
-        270, 40
-    ).lab("egfr", 40, 40)
+    add(
+        "R28", NO_LIST, "Near miss of R26: MMA 270 is normal with eGFR 40 too", cautions="C04:medium", age=63
+    ).b12(250, 60).mma(270, 40).lab("egfr", 40, 40)
 
 
 def normal_mma(cast: Cast) -> None:
@@ -553,7 +605,9 @@ def normal_mma(cast: Cast) -> None:
 def ambiguous(cast: Cast) -> None:
     add = cast.add
     add("R29", MMA_P4, "Total B12 <200 ng/L, nothing else").b12("<200", 30)
-    add("R29", MMA_P3, "Total B12 >150 ng/L on metformin").b12(">150", 30).drug("metformin", 600, "dm+d")
+    add("R29", MMA_P3, "Total B12 >150 ng/L on metformin", cautions="C15:low").b12(">150", 30).drug(
+        "metformin", 600, "dm+d"
+    )
     add("R29", MMA_P2, "Total B12 <200 ng/L and glossitis").b12("<200", 30).condition("glossitis", 60)
     add("R29", MMA_P3, "Total B12 <200 ng/L and fatigue only").b12("<200", 30).condition("fatigue", 60)
     add("R29", MMA_P4, "Total B12 <148 pmol/L, nothing else").b12("<148", 30, "pmol/L")
@@ -603,8 +657,8 @@ def unlikely(cast: Cast) -> None:
 
 
 def metformin_untested(cast: Cast) -> None:
-    def add(rule: str, lists: str, because: str, **person: Any) -> Person:
-        return cast.add(rule, lists, because, **person).condition("type2_diabetes", 2200)
+    def add(rule: str, lists: str, because: str, cautions: str = "C15:low", **person: Any) -> Person:
+        return cast.add(rule, lists, because, cautions=cautions, **person).condition("type2_diabetes", 2200)
 
     add("R50", FIRST_P2, "Metformin and new neuropathy, never tested").drug(
         "metformin", 900, "dm+d"
@@ -642,11 +696,16 @@ def metformin_untested(cast: Cast) -> None:
     add("R50", NO_LIST, "Near miss of R50 with metformin: metformin for 1,460 days").drug(
         "metformin", 1460, "dm+d"
     )
-    add("R50", NO_LIST, "Near miss of R50 with metformin: neuropathy 366 days old").drug(
-        "metformin", 900, "dm+d"
-    ).condition("neuropathy", 366)
     add(
-        "R50", NO_LIST, "Near miss of R50 with metformin: metformin stopped 60 days ago, neuropathy new"
+        "R50",
+        FIRST_P2,
+        "Metformin and neuropathy 366 days old: no longer new, but a symptom and a risk factor",
+    ).drug("metformin", 900, "dm+d").condition("neuropathy", 366)
+    add(
+        "R50",
+        FIRST_P2,
+        "Metformin stopped 60 days ago; the new neuropathy asks for B12 by itself",
+        cautions="",
     ).drug("metformin", 900, "dm+d", end=60, status="completed").condition("neuropathy", 60)
     add("R24", MMA_P3, "Near miss of R50 with metformin: tested, B12 300 ng/L", age=70).drug(
         "metformin", 500, "dm+d"
@@ -656,8 +715,10 @@ def metformin_untested(cast: Cast) -> None:
 def untested(cast: Cast) -> None:
     add = cast.add
     add("R50", NO_LIST, "Never tested, nothing on record")
-    add("R50", NO_LIST, "Never tested, on omeprazole only").drug("omeprazole", 900, "dm+d")
-    add("R50", NO_LIST, "Never tested, new neuropathy without metformin").condition("neuropathy", 60)
+    add("R50", NO_LIST, "Never tested, on omeprazole only: a risk factor alone lists nobody").drug(
+        "omeprazole", 900, "dm+d"
+    )
+    add("R50", FIRST_P2, "Never tested, new neuropathy without metformin").condition("neuropathy", 60)
     add("R50", NO_LIST, "Only B12 is of 240 ng/L, 366 days ago").b12(240, 366)
-    add("R50", NO_LIST, "Only B12 sample haemolysed").b12("haemolysed", 30, unit="")
+    add("R50", FIRST_P3, "Only B12 sample haemolysed: repeat it").b12("haemolysed", 30, unit="")
     add("R50", NO_LIST, "Coeliac disease, never tested").condition("coeliac", 900)

@@ -127,6 +127,8 @@ TESTS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "egfr": (("LOINC", "62238-1", "eGFR (CKD-EPI)"), ("SNOMED-CT", "963631000000100", "Estimated GFR")),
     "folate": (("LOINC", "2284-8", "Folate, serum"), ("SNOMED-CT", "993411000000108", "Serum folate level")),
     "intrinsic_factor_ab": (("LOINC", "31444-3", "Intrinsic factor antibody"),),
+    "homocysteine": (("LOINC", "13965-9", "Homocysteine"),),
+    "potassium": (("LOINC", "2823-3", "Potassium"),),
     "cholesterol": (("LOINC", "14647-2", "Cholesterol"),),
     "sodium": (("LOINC", "2951-2", "Sodium"),),
     "alt": (("LOINC", "1742-6", "Alanine aminotransferase"),),
@@ -144,6 +146,8 @@ UNITS: Final = {
     "egfr": "mL/min/1.73m2",
     "folate": "ug/L",
     "intrinsic_factor_ab": "",
+    "homocysteine": "umol/L",
+    "potassium": "mmol/L",
     "cholesterol": "mmol/L",
     "sodium": "mmol/L",
     "alt": "U/L",
@@ -161,6 +165,7 @@ RANGES: Final = {
     ("platelets", "10^9/L"): ("150", "400"),
     ("folate", "ug/L"): ("3.9", "26.8"),
     ("sodium", "mmol/L"): ("133", "146"),
+    ("potassium", "mmol/L"): ("3.5", "5.3"),
 }
 
 # drug -> (ATC, dm+d, product name, route, dose, dose unit, doses a day); an empty code is a code it lacks.
@@ -253,6 +258,16 @@ DRUGS: Final[dict[str, tuple[str, str, str, str, str, str, str]]] = {
         "",
     ),
     "folic_acid_5mg": ("B03BB01", "327550006", "Folic acid 5mg tablets", "oral", "5", "mg", "1"),
+    "folic_acid_400ug": (
+        "B03BB01",
+        "327552003",
+        "Folic acid 400microgram tablets",
+        "oral",
+        "400",
+        "ug",
+        "1",
+    ),
+    "apixaban": ("B01AF02", "", "Apixaban 5mg tablets", "oral", "5", "mg", "2"),
     "combined_pill": (
         "G03AA07",
         "",
@@ -317,6 +332,18 @@ CONDITIONS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     ),
     "type1_diabetes": (("SNOMED-CT", "46635009", "Type 1 diabetes mellitus"),),
     "alcohol": (("SNOMED-CT", "7200002", "Alcoholism"), ("ICD-10", "F10.2", "Alcohol dependence syndrome")),
+    "alcohol_abuse": (("SNOMED-CT", "15167005", "Alcohol abuse"),),
+    "thiamine_deficiency": (("ICD-10", "E51.9", "Thiamine deficiency, unspecified"),),
+    "inhalants": (
+        ("ICD-10", "F18.1", "Harmful use of volatile solvents"),
+        ("ICD-10", "T41.0", "Poisoning by inhaled anaesthetics"),
+    ),
+    "needle_phobia": (
+        ("SNOMED-CT", "231501003", "Needle phobia"),
+        ("ICD-10", "F40.2", "Specific (isolated) phobias"),
+    ),
+    "tobacco_amblyopia": (("SNOMED-CT", "314538009", "Tobacco related optic neuropathy"),),
+    "hiv": (("SNOMED-CT", "165816005", "HIV positive"),),
     "ckd_stage_3": (
         ("SNOMED-CT", "433144002", "Chronic kidney disease stage 3"),
         ("ICD-10", "N18.3", "Chronic kidney disease, stage 3"),
@@ -347,6 +374,7 @@ PROCEDURES: Final = {
     "gastric_bypass": ("OPCS-4", "G33.1", "Bypass of stomach by anastomosis of stomach to jejunum NEC"),
     "gastric_sleeve": ("OPCS-4", "G28.5", "Sleeve gastrectomy NEC"),
     "ileal_resection": ("OPCS-4", "G69.3", "Ileectomy and anastomosis of ileum to ileum"),
+    "right_hemicolectomy": ("OPCS-4", "H07.3", "Right hemicolectomy and anastomosis NEC"),
     "pelvic_radiotherapy": ("SNOMED-CT", "428829005", "Radiotherapy to pelvis"),
     "cataract": ("OPCS-4", "C75.1", "Insertion of prosthetic replacement for lens NEC"),
     "hip_replacement": ("OPCS-4", "W37.1", "Primary total prosthetic replacement of hip joint using cement"),

@@ -1,4 +1,4 @@
-"""Write the clinic demonstration: some 460 made-up people in six clinics, at one fixed as-of date.
+"""Write the clinic demonstration: some 580 made-up people in six clinics, at one fixed as-of date.
 
     python sample_data/make_clinic_demo.py [--out DIR]
 
@@ -14,7 +14,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from demo_cast import Cast, add_cast
+from demo_cast import add_cast
+from demo_cast_further import add_further_cast
 from demo_dirt import Dirt, add_dirt
 from demo_people import AS_OF, COLUMNS, Draw, Extract, Person, Row
 
@@ -125,10 +126,17 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows)]
 
 
-def readme(extract: Extract, cast: Cast, dirt: Dirt) -> list[str]:
+def readme(extract: Extract, expected: list[Row], dirt: Dirt) -> list[str]:
     cast_rows = [
-        (row["patient_id"], row["why"], row["expected_rule_id"], row["expected_lists"] or "none")
-        for row in cast.expected
+        (
+            row["patient_id"],
+            row["why"],
+            row["expected_rule_id"],
+            row["expected_lists"] or "none",
+            row["expected_follow_up_items"],
+            row["expected_cautions"],
+        )
+        for row in expected
     ]
     dirt_rows = [
         (row["table"], row["record"], row["rows"], row["expected_fate"], row["why"]) for row in dirt.fates
@@ -143,19 +151,23 @@ def readme(extract: Extract, cast: Cast, dirt: Dirt) -> list[str]:
         "`python sample_data/make_clinic_demo.py`; change the program, not these files.",
         "`screen.toml` is written by hand.",
         "",
-        "Some two hundred people are there for a reason and are listed below. The rest are ordinary people",
+        "Some three hundred people are there for a reason and are listed below. The rest are ordinary people",
         "drawn at random, and rows that no rule reads (cholesterol, statins, high blood pressure) lie over",
         "everybody. Codes are LOINC, SNOMED CT, ICD-10, ATC, dm+d and OPCS-4 in several spellings; some",
         "medicines have a name only. Values carry UK units in the main.",
         "",
         "## People with an expected decision",
         "",
-        "Worked out by hand from the clinical decision table and `docs/decisions/`, for the rows that rule",
-        "pack b12/1.0.0 holds and its default of listing every indeterminate result for MMA.",
-        "A near miss is a person who looks like a row and meets another one.",
-        "`cast.csv` holds the same table for programs.",
+        "Worked out by hand from the clinical decision table and `docs/decisions/`, for rule pack b12/1.0.0 and",
+        "its default of listing every indeterminate result for MMA. Follow-up items and cautions are all of the",
+        "person's, listed or not. A near miss is a person who looks like a row, an item or a caution and meets",
+        "another one, or none. `cast.csv` holds the same table for programs.",
         "",
-        *markdown_table(("person", "why", "decision row", "lists"), cast_rows),
+        "Nobody meets R08, and R07 only with its question (P3): the codes known to be right for nitrous oxide",
+        "hold other inhalants too, and such a code asks but does not treat. A site with exact codes of its own",
+        "makes both rows live. Nobody has F9 or C08 either: what they need is in no table.",
+        "",
+        *markdown_table(("person", "why", "decision row", "lists", "follow-up items", "cautions"), cast_rows),
         "",
         "## Dirt and its expected fate",
         "",
@@ -178,11 +190,12 @@ def write_demo(folder: Path) -> int:
     dirt = add_dirt(extract)
     for _ in range(BACKGROUND_PEOPLE):
         background_person(extract)
+    expected = [*cast.expected, *add_further_cast(extract).expected]
     for table in COLUMNS:
         write(folder, f"{table}.csv", table_lines(table, extract, dirt))
-    write(folder, "cast.csv", as_csv(list(cast.expected[0]), cast.expected))
+    write(folder, "cast.csv", as_csv(list(expected[0]), expected))
     write(folder, "dirt.csv", as_csv(list(dirt.fates[0]), dirt.fates))
-    write(folder, "README.md", readme(extract, cast, dirt))
+    write(folder, "README.md", readme(extract, expected, dirt))
     return extract.people
 
 

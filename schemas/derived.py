@@ -9,7 +9,16 @@ import polars as pl
 from pandera.polars import PolarsData
 
 from schemas.published import Column
-from schemas.vocabulary import CAUSES, CLINICAL_STATUSES, FACTS, LISTS, PRIORITIES
+from schemas.vocabulary import (
+    CAUSES,
+    CLINICAL_STATUSES,
+    FACTS,
+    LISTS,
+    PRIORITIES,
+    RECORD_KINDS,
+    RECORD_REASONS,
+    RECORD_USES,
+)
 
 VALUE_KINDS: Final = ("number", "censored", "text", "malformed", "missing")
 
@@ -80,6 +89,23 @@ DECISION_COLUMNS: Final[tuple[Column, ...]] = (
     ),
     Column("cause", _TEXT, "Likely cause: " + ", ".join(CAUSES) + "."),
     Column("regimen_id", _TEXT, "Suggested regimen on `b12_replacement`; null off that list."),
+    Column("follow_up_items", _LIST, "Follow-up items that are due, the most urgent first."),
+    Column("follow_up_due_on", pl.List(pl.Date), "The date of each of them, in the same order."),
+    Column("cautions", _LIST, "Caution ids, in the order of their numbers."),
+    Column("high_cautions", _LIST, "Those of them that are of high severity."),
+    Column("caution_text", _TEXT, "Their sentences, high ones first; null where there is no caution."),
+    Column(
+        "days_untreated",
+        pl.Int64(),
+        "Days since a LOW index sample where no replacement is on record since; null otherwise.",
+    ),
+    Column("not_seen", _LIST, "What the rules could not see of the person, `place: why`; empty if nothing."),
+    Column("uncertain_facts", _LIST, "The facts that this leaves uncertain."),
+    Column(
+        "cannot_tell",
+        _LIST,
+        "Decision rows before the deciding one that only an uncertain fact kept from holding.",
+    ),
     Column("age", pl.Int32(), "Completed years at the as-of date."),
     Column("sex", _TEXT, "female, male, other or unknown."),
     Column("symptoms", _LIST, "Symptom and sign ids in the window."),
@@ -99,11 +125,70 @@ DECISION_COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "last_dose_on", _DATE, "Last day covered by B12 replacement on record; null where none or unknown."
     ),
+    Column(
+        "course_start_on",
+        _DATE,
+        "Start of the present course of replacement; null where there is none or its start is unknown.",
+    ),
     Column("is_clinic_unassigned", _FLAG, "The extract named no clinic."),
     Column("is_sex_unreadable", _FLAG, "The extract's sex could not be read and counts as unknown."),
     Column("evidence_ids", _LIST, "Record ids of the results, features and risk factors found."),
     Column("as_of", _DATE, "The date the screen was run for."),
 )
+
+RECORD_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("patient_id", _TEXT, "The source's patient identifier, as text."),
+    Column("clinic_id", _TEXT, "The clinic responsible; `_unassigned` where the extract names none."),
+    Column("source", _TEXT, "The configured source the person comes from."),
+    Column("kind", _TEXT, "What the record is looked at for: " + ", ".join(RECORD_KINDS) + "."),
+    Column(
+        "what",
+        _TEXT,
+        "Symptom or risk factor id; form of a dose (im, oral, sublingual, nasal); else the code list.",
+    ),
+    Column("label", _TEXT, "That in words."),
+    Column(
+        "value",
+        _TEXT,
+        "A result as reported; eGFR as read; dose of an injection or of a day; age. Null where there is none.",
+    ),
+    Column("unit", _TEXT, "Its unit, in standard spelling."),
+    Column("result_class", _TEXT, "Class of a B12 or MMA result, such as LOW; null where it has none."),
+    Column("on", _DATE, "Sample date, start of a supply, later of onset and recording; null where unknown."),
+    Column("until_on", _DATE, "Last day a supply covers, or day of resolution; null where open or unknown."),
+    Column("record_id", _TEXT, "The record's id in the extract; null for age."),
+    Column("use", _TEXT, "; ".join(f"`{word}`: {meaning}" for word, meaning in RECORD_USES.items()) + "."),
+    Column(
+        "why",
+        _TEXT,
+        "Why it was left aside, or counts in part: "
+        + "; ".join(f"`{word}`: {meaning}" for word, meaning in RECORD_REASONS.items())
+        + ".",
+    ),
+)
+
+RECORD_SCHEMA: Final = {column.name: column.dtype for column in RECORD_COLUMNS}
+
+
+class Record(pa.DataFrameModel):
+    """One row per record considered for a person, and whether it counted."""
+
+    patient_id: str
+    clinic_id: str
+    source: str
+    kind: str = pa.Field(isin=RECORD_KINDS)
+    what: str
+    label: str
+    use: str = pa.Field(isin=list(RECORD_USES))
+    why: str = pa.Field(isin=list(RECORD_REASONS), nullable=True)
+
+    @pa.dataframe_check
+    @classmethod
+    def why_goes_with_use(cls, data: PolarsData) -> pl.LazyFrame:
+        """A reason stands exactly where a record was left aside or only supports."""
+        is_partial = pl.col("use").is_in(["not_used", "supports"])
+        return data.lazyframe.select(pl.col("why").is_not_null() == is_partial)
+
 
 DECISION_SCHEMA: Final = {column.name: column.dtype for column in DECISION_COLUMNS}
 

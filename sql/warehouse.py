@@ -70,9 +70,10 @@ WORK_TABLES: Final = (
     "validated",
     "selected",
     "codes",
+    "code_use",
     *TABLES,
 )
-RUN_TABLES: Final = ("runs", "run_inputs", "quarantine", "decisions", "worklist_items")
+RUN_TABLES: Final = ("runs", "run_inputs", "quarantine", "code_use", "decisions", "worklist_items")
 STORE_TABLES: Final = ("schema_version", "opted_out", *RUN_TABLES, *TABLES)
 VIEWS: Final = ("v_worklist", "v_funnel", "v_patient_timeline")
 
@@ -84,6 +85,15 @@ FAMILIES: Final = {
     "procedures": ["cond", "proc"],
 }
 """Table -> first words of the codelists that bring its rows into scope."""
+
+NAMED: Final = {
+    "labs": "test_name",
+    "orders": "test_name",
+    "medications": "drug_name",
+    "conditions": "name",
+    "procedures": "name",
+}
+"""Table -> its column with the name of what is coded."""
 
 END_OF_DAY: Final = time(23, 59, 59, 999999)
 NO_FORMAT: Final = "\x01"
@@ -247,9 +257,17 @@ class Warehouse:
 
     # -- stage --------------------------------------------------------------------------------------------
 
-    def stage(self, parts: Sequence[Part], sources: Sequence[Source], matching: Matching) -> dict[str, int]:
+    def stage(
+        self,
+        parts: Sequence[Part],
+        sources: Sequence[Source],
+        matching: Matching,
+        count_codes_from: int | None = None,
+    ) -> dict[str, int]:
         """Read every part once and keep the rows a rule can use, typed; gives rows delivered and kept.
 
+        count_codes_from: also count the rows of every code and name there is, in scope or not, and keep the counts
+        from so many rows on; this reads the code columns a second time. None: nothing is counted.
         Patients are read first: rows of people who opted out are dropped before anything is stored. Raises
         InputRefused where a file holds other rows than were counted in it without a parser.
         """
@@ -265,6 +283,7 @@ class Warehouse:
         first_part_of = self._put_parts(groups)
         drug_pattern = self._put_matching(matching)
         self._run(statement("staging/patients_reported"))
+        self._run(statement("staging/code_uses_begun"))
         # The engine takes a CSV for a small table and would gather all of it in memory as the inner side of a join.
         self._run("set disabled_optimizers = 'join_order,build_side_probe_side'")
         for table in TABLES:
@@ -274,11 +293,17 @@ class Warehouse:
                 if group[0].table == table:
                     source = by_name[group[0].source]
                     self._stage_group(group, first_part_of[number], source, drug_pattern)
+                    if count_codes_from is not None and table in NAMED:
+                        self._count_codes(group, source, drug_pattern)
             if table == "patients":
                 self._settle_people()
             self._run(filled("staging/duplicates", table=table))
         self._run("reset disabled_optimizers")
         self._run(statement("staging/codes"))
+        if count_codes_from is not None:
+            self._run(statement("staging/code_use"), min_rows=count_codes_from)
+        # Rare names must not outlive this line.
+        self._run("drop table code_uses")
         kept = sum(
             self._rows(f"select count(*) from work.{table} where not is_opted_out")[0][0] for table in TABLES
         )
@@ -343,12 +368,9 @@ class Warehouse:
     def _stage_group(self, group: Sequence[Part], first_part: int, source: Source, drug_pattern: str) -> None:
         first = group[0]
         mapping = source.tables.get(first.table)
-        constants, formats = (mapping.constants, mapping.date_formats) if mapping else ({}, ())
+        formats = mapping.date_formats if mapping else ()
         self._put_words(source)
-        self._read_as_every_column(group)
-        self._run(
-            f"create or replace temp view extract as {canonical(first, COLUMNS[first.table], constants)}"
-        )
+        self._read_as_extract(group, source)
         date_formats, instant_formats = _formats(formats)
         text = statement(f"staging/{first.table}")
         values = {
@@ -367,6 +389,25 @@ class Warehouse:
             self._account(group, first_part, parsed)
         else:
             self._note_parsed(group, first_part, [part.rows for part in group])
+
+    def _count_codes(self, group: Sequence[Part], source: Source, drug_pattern: str) -> None:
+        """Count the rows of each code and name in the files of a group that has been staged."""
+        table = group[0].table
+        self._read_as_extract(group, source)
+        counting = filled("staging/code_counts", named=NAMED[table])
+        _parsed(group, lambda: self._rows(counting, source=source.name))
+        self._drop_rejects()
+        self._run(filled("staging/code_uses", table=table), source=source.name, drug_pattern=drug_pattern)
+        self._run("drop table code_counts")
+
+    def _read_as_extract(self, group: Sequence[Part], source: Source) -> None:
+        first = group[0]
+        mapping = source.tables.get(first.table)
+        constants = mapping.constants if mapping else {}
+        self._read_as_every_column(group)
+        self._run(
+            f"create or replace temp view extract as {canonical(first, COLUMNS[first.table], constants)}"
+        )
 
     def _account(self, group: Sequence[Part], first_part: int, parsed: int) -> None:
         """Compare the rows parsed with the lines counted; quarantine single bad lines, refuse everything else."""
@@ -496,6 +537,7 @@ class Warehouse:
                 self._select(table, datetime.combine(as_of, END_OF_DAY))
             self._export(table, folder)
         self._export("codes", folder)
+        self._export("unseen", folder, as_of_end=datetime.combine(as_of, END_OF_DAY))
         counts: dict[str, dict[str, int]] = {table: dict.fromkeys(STATES, 0) for table in TABLES}
         for table, state, rows in self._rows(
             "select table_name, state, count(*) from work.selected group by table_name, state"
@@ -513,9 +555,9 @@ class Warehouse:
         # Few rows are left out as a rule: telling those apart is cheaper than joining all that stand.
         self._run(filled("merge/left_out", table=table))
 
-    def _export(self, name: str, folder: Path) -> None:
+    def _export(self, name: str, folder: Path, **values: Any) -> None:
         text = filled(f"merge/export_{name}", compression=COMPRESSION)
-        self._run(text, path=str(folder / f"{name}.parquet"))
+        self._run(text, path=str(folder / f"{name}.parquet"), **values)
 
     # -- account ------------------------------------------------------------------------------------------
 
@@ -524,6 +566,7 @@ class Warehouse:
         rows = [self._rows(filled("ledger/fingerprint", table=table))[0] for table in TABLES]
         rows += self._rows(statement("ledger/malformed"))
         rows += self._rows(statement("ledger/opt_out_sums"))
+        rows += self._rows(statement("ledger/code_use_sums"))
         return hashlib.sha256(json.dumps([[str(cell) for cell in row] for row in rows]).encode()).hexdigest()
 
     def conservation(self) -> list[dict[str, Any]]:
@@ -565,6 +608,19 @@ class Warehouse:
         """run_id, as_of and recognised_b12_rows of the latest published run other than `run_id`, or None."""
         found = self._rows(statement("ledger/previous_publication"), run_id=run_id)
         return dict(zip(("run_id", "as_of", "recognised_b12_rows"), found[0], strict=True)) if found else None
+
+    def code_use(self) -> pl.DataFrame:
+        """One row per source, table_name, code_system, code and name of tonight's extract: rows, is_listed.
+
+        What is absent is ''; system and code are as compared, names in lower case. Empty where nothing was counted.
+        """
+        return self._frame(statement("ledger/code_use"))
+
+    def previous_code_use(self, run_id: str, as_of: date) -> pl.DataFrame:
+        """One row per code of a list in the latest run before this one: source, table_name, code_system, code,
+        name (where there is no code), rows. Empty where no earlier run counted.
+        """
+        return self._frame(statement("ledger/previous_code_use"), run_id=run_id, as_of=as_of)
 
     # -- commit -------------------------------------------------------------------------------------------
 
@@ -652,6 +708,7 @@ class Warehouse:
             counts=json.dumps(run.get("counts", {}), default=str, sort_keys=True),
         )
         self._run(statement("ledger/run_inputs"), run_id=run_id)
+        self._run(statement("ledger/store_code_use"), run_id=run_id)
         for table in TABLES:
             self._run(filled("ledger/store_quarantine", table=table), run_id=run_id)
 

@@ -2,13 +2,13 @@
 
 A story is items joined by `;`. Days are relative to the as-of date: `@-30` is thirty days before it.
 
-    born 1960-01-01; sex male; registered @-10; deregistered @-1; deceased @0
+    born 1960-01-01; sex male; ethnicity Black African; registered @-10; deregistered @-1; deceased @0
     b12 179 ng/L @-30; active 24 pmol/L @-10; b12 haemolysed @-3
-    mma 281 nmol/L @-5; mma 300 nmol/L ref 400 @-5
+    mma 281 nmol/L @-5; mma 300 nmol/L ref 400 @-5; homocysteine 16 umol/L @-5; folate 4 ug/L floor 3.5 @-5
     egfr 59 @-100; creatinine 100 umol/L @-100; hb 119 g/L @-10; mcv 101 fL @-10; plt 49 10*9/L @-10
-    has cond_coeliac @-900; broad cond_ataxia_gait @-10; pregnant @-294; ended @-100
-    on metformin from -400 to -31; dose 1000 mg x2      (`dose` belongs to the medicine before it)
-    injection @-105; oral b12 from -200 to -31; dose 1000 ug x1
+    has cond_coeliac @-900; broad cond_ataxia_gait @-10; has cond_hiv @unknown; pregnant @-294; ended @-100
+    on metformin from -400 to -31; dose 1000 mg x2      (`dose` and `route` belong to the medicine before them)
+    injection @-105; oral b12 from -200 to -31; dose 1000 ug x1; oral b12 from unknown; route sublingual
     procedure proc_ileal_resection @-1000 length 25; order mma @-30
 """
 
@@ -33,17 +33,25 @@ TESTS = {
     "active": ("lab_b12_active", ""),
     "mma": ("lab_mma_serum", ""),
     "egfr": ("lab_egfr", "mL/min/1.73m2"),
+    "variant": ("lab_egfr", "mL/min/1.73m2"),
     "creatinine": ("lab_creatinine", "umol/L"),
     "hb": ("lab_haemoglobin", "g/L"),
     "mcv": ("lab_mcv", "fL"),
     "plt": ("lab_platelets", "10*9/L"),
     "intrinsic": ("lab_intrinsic_factor_ab", ""),
+    "homocysteine": ("lab_homocysteine", "umol/L"),
+    "folate": ("lab_folate_serum", "ug/L"),
+    "potassium": ("lab_potassium", "mmol/L"),
 }
 
+VARIANT_CODE = "48643-1"
+"""LOINC of an eGFR with the ethnicity factor, which the story word `variant` stands for."""
+
 _RESULT = re.compile(
-    r"(?P<test>\w+) (?P<value>\S+)(?: (?!ref\b)(?P<unit>[^\s@]\S*))?(?: ref (?P<limit>\S+))? @(?P<day>[+-]?\d+)"
+    r"(?P<test>\w+) (?P<value>\S+)(?: (?!ref\b|floor\b)(?P<unit>[^\s@]\S*))?(?: ref (?P<limit>\S+))?"
+    r"(?: floor (?P<floor>\S+))? @(?P<day>[+-]?\d+)"
 )
-_COURSE = re.compile(r"from (?P<start>[+-]?\d+)(?: to (?P<end>[+-]?\d+))?")
+_COURSE = re.compile(r"from (?P<start>[+-]?\d+|unknown)(?: to (?P<end>[+-]?\d+))?")
 _SYSTEM_ORDER = ("LOINC", "ICD-10", "OPCS-4", "ATC", "SNOMED-CT", "ICD-10-CM", "OMOP", "dm+d", "RxNorm")
 _PREFIX_SYSTEMS = ("ATC", "ICD-10", "ICD-10-CM", "OPCS-4")
 
@@ -128,7 +136,7 @@ def _add(tables: Tables, item: str, told: _Teller) -> None:
     word = item.split(maxsplit=1)[0]
     if word in TESTS:
         tables["labs"].append(_result(item, told))
-    elif word in ("born", "sex", "clinic", "registered", "deregistered", "deceased"):
+    elif word in ("born", "sex", "clinic", "ethnicity", "registered", "deregistered", "deceased"):
         tables["patients"][0].update(_about(item, told))
     elif word in ("has", "broad", "family", "pregnant", "ended"):
         tables["conditions"].append(_condition(item, told))
@@ -136,6 +144,8 @@ def _add(tables: Tables, item: str, told: _Teller) -> None:
         tables["medications"].append(_medication(item, told))
     elif word == "dose":
         tables["medications"][-1].update(_dose(item))
+    elif word == "route":
+        tables["medications"][-1].update(_matched(r"route (?P<route>\w+)", item))
     elif word == "procedure":
         tables["procedures"].append(_procedure(item, told))
     elif word == "order":
@@ -152,9 +162,9 @@ def _matched(pattern: str | re.Pattern[str], item: str) -> dict[str, str]:
 
 
 def _about(item: str, told: _Teller) -> Row:
-    word, value = item.split()
-    if word in ("sex", "clinic"):
-        return {"sex" if word == "sex" else "clinic_id": value}
+    word, value = item.split(maxsplit=1)
+    if word in ("sex", "clinic", "ethnicity"):
+        return {"clinic_id" if word == "clinic" else word: value}
     if word == "born":
         return {"birth_date": date.fromisoformat(value).isoformat()}
     return {f"{word}_on": told.day(value.removeprefix("@"))}
@@ -169,18 +179,19 @@ def _result(item: str, told: _Teller) -> Row:
         "patient_id": told.person,
         "result_id": told.record("lab"),
         "sample_id": told.record("sample"),
-        "code_system": code.system,
-        "code": code.code,
+        "code_system": "LOINC" if part["test"] == "variant" else code.system,
+        "code": VARIANT_CODE if part["test"] == "variant" else code.code,
         "value": part["value"],
         "unit": part.get("unit", "" if is_text else usual_unit),
         "collected_at": told.day(part["day"]),
         "status": "final",
     }
-    return row | ({"reference_high": part["limit"]} if "limit" in part else {})
+    limits = {"reference_high": part.get("limit"), "reference_low": part.get("floor")}
+    return row | {name: limit for name, limit in limits.items() if limit}
 
 
 def _condition(item: str, told: _Teller) -> Row:
-    part = _matched(r"(?P<word>\w+)(?: (?P<concept>cond_\w+|proc_\w+))? @(?P<day>[+-]?\d+)", item)
+    part = _matched(r"(?P<word>\w+)(?: (?P<concept>cond_\w+|proc_\w+))? @(?P<day>[+-]?\d+|unknown)", item)
     fixed = {"pregnant": "cond_pregnancy", "ended": "cond_pregnancy_end"}
     concept = fixed.get(part["word"]) or part["concept"]
     code = code_for(concept, "broad" if part["word"] == "broad" else "exact")
@@ -190,7 +201,7 @@ def _condition(item: str, told: _Teller) -> Row:
         "code_system": code.system,
         "code": code.code,
         "name": code.display,
-        "recorded_on": told.day(part["day"]),
+        "recorded_on": "" if part["day"] == "unknown" else told.day(part["day"]),
         "status": "active",
         "is_family_history": "yes" if part["word"] == "family" else "no",
     }
@@ -205,7 +216,7 @@ def _medication(item: str, told: _Teller) -> Row:
     part = _matched(_COURSE, named["course"])
     concept = f"drug_{named['drug']}" if "drug" in named else "drug_b12_cyanocobalamin_any"
     row = _medicine(concept, told) | {"kind": "prescription", "status": "active", "route": "oral"}
-    row["start_on"] = told.day(part["start"])
+    row["start_on"] = "" if part["start"] == "unknown" else told.day(part["start"])
     return row | ({"end_on": told.day(part["end"])} if "end" in part else {})
 
 

@@ -139,10 +139,10 @@ class SmallNight:
     def opened(self) -> Warehouse:
         return Warehouse(self.warehouse_file, self.folder / "work", self.engine)
 
-    def run(self, as_of: date = AS_OF) -> Outcome:
+    def run(self, as_of: date = AS_OF, count_codes_from: int | None = None) -> Outcome:
         """Stage, validate and select, each in a warehouse opened anew."""
         with self.opened() as warehouse:
-            warehouse.stage(self.parts, list(self.sources.values()), MATCHING)
+            warehouse.stage(self.parts, list(self.sources.values()), MATCHING, count_codes_from)
         with self.opened() as warehouse:
             for table, model in STAGED_MODELS.items():
                 warehouse.refuse(table, split(warehouse.staged(table), model).refused)

@@ -12,11 +12,10 @@ import polars.selectors as cs
 from rules.model import Clue, Pack
 from transforms.inputs import Inputs, Keep, record_order
 from transforms.intervals import wholly_above, wholly_at_least, wholly_below
-from transforms.medication import current_run_days, is_current, supplies, with_concepts
+from transforms.medication import is_current, supplies, with_concepts
 
 FAMILY_HISTORY = "cond_family_history_b12_autoimmune"
 HAEMOGLOBIN, MCV, PLATELETS = "lab_haemoglobin", "lab_mcv", "lab_platelets"
-METFORMIN = "drug_metformin"
 
 
 def age_days(day: str | pl.Expr, as_of: date) -> pl.Expr:
@@ -81,7 +80,16 @@ def _concept_of_history(pack: Pack) -> pl.Expr:
 
 def _clue_table(clues: Iterable[Clue]) -> pl.LazyFrame:
     rows = [
-        (clue.id, clue.label, concept, clue.neuro, clue.low_weight, clue.tier_c, clue.current_only)
+        (
+            clue.id,
+            clue.label,
+            concept,
+            clue.group,
+            clue.neuro,
+            clue.low_weight,
+            clue.tier_c,
+            clue.current_only,
+        )
         for clue in clues
         for concept in clue.concepts
     ]
@@ -91,6 +99,7 @@ def _clue_table(clues: Iterable[Clue]) -> pl.LazyFrame:
             "clue": pl.String,
             "label": pl.String,
             "concept": pl.String,
+            "group": pl.String,
             "neuro_rule": pl.String,
             "is_low_weight": pl.Boolean,
             "is_tier_c": pl.Boolean,
@@ -120,7 +129,7 @@ def latest_blood(observations: pl.LazyFrame, concept: str, pack: Pack, as_of: da
             & pl.col("low").is_not_null()
             & (age_days("collected_on", as_of) <= pack.days("blood_sign_days"))
         )
-        .sort("person_key", "collected_at", "received_at", record_order(), nulls_last=False)
+        .sort("person_key", "collected_at", "received_at", record_order(), "evidence_id", nulls_last=False)
         .group_by("person_key")
         .agg(pl.col("low", "high", "low_open", "high_open", "evidence_id").last())
     )
@@ -242,6 +251,21 @@ def symptoms(rows: pl.LazyFrame, happened: pl.LazyFrame, pack: Pack) -> pl.LazyF
     )
 
 
+def of_clue(happened: pl.LazyFrame, clue_id: str, pack: Pack) -> pl.LazyFrame:
+    """The exact rows of `happened` whose list belongs to the clue, whatever their date."""
+    return happened.filter(pl.col("is_exact") & pl.col("concept").is_in(pack.concepts_of(clue_id)))
+
+
+def ever_neuro(happened: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
+    """One row per person with an exact neurological code at any time: person_key, has_ever_neuro."""
+    lists = [concept for clue in pack.symptoms() if clue.neuro for concept in clue.concepts]
+    return (
+        happened.filter(pl.col("is_exact") & pl.col("concept").is_in(lists))
+        .select("person_key", has_ever_neuro=pl.lit(True))
+        .unique()
+    )
+
+
 def supplied_concepts(inputs: Inputs, pack: Pack) -> pl.LazyFrame:
     """One row per medication row and concept, with what it covers and its daily dose."""
     wanted = [
@@ -264,12 +288,21 @@ def supplied_concepts(inputs: Inputs, pack: Pack) -> pl.LazyFrame:
 def risk_rows(
     happened: pl.LazyFrame, supplied: pl.LazyFrame, people: pl.LazyFrame, pack: Pack, as_of: date
 ) -> pl.LazyFrame:
-    """One row per person, risk factor and record: clue, is_exact, is_tier_c, evidence_id (null for age).
+    """One row per person, risk factor and record: clue, group, is_exact, is_tier_c, evidence_id (null for age).
 
     Conditions and procedures at any time up to `as_of`; medicines only while current. Source: specification 5.4.
     """
     clues = _clue_table(pack.risk_factors())
-    columns = ["person_key", "clue", "label", "is_exact", "is_tier_c", "is_current_only", "evidence_id"]
+    columns = [
+        "person_key",
+        "clue",
+        "label",
+        "group",
+        "is_exact",
+        "is_tier_c",
+        "is_current_only",
+        "evidence_id",
+    ]
     recorded = happened.join(clues.filter(~pl.col("is_current_only")), on="concept", how="inner").select(
         columns
     )
@@ -283,6 +316,7 @@ def risk_rows(
         "person_key",
         clue=pl.lit("age_76"),
         label=_label("age_76", pack),
+        group=pl.lit("aafp"),
         is_exact=pl.lit(True),
         is_tier_c=pl.lit(False),
         is_current_only=pl.lit(False),
@@ -373,68 +407,15 @@ def postpartum_at(asked: pl.LazyFrame, records: Pregnancy, pack: Pack) -> pl.Laz
     )
 
 
-def first_test_tier(
-    people: pl.LazyFrame,
-    happened: pl.LazyFrame,
-    supplied: pl.LazyFrame,
-    risks: pl.LazyFrame,
-    blood: pl.LazyFrame,
-    symptomatic: pl.LazyFrame,
-    pack: Pack,
-    as_of: date,
-) -> pl.LazyFrame:
-    """One row per person on metformin who meets tier C: `first_test_tier` C_new_signs or C_periodic.
-
-    New signs: neuropathy or paraesthesia, or megaloblastic anaemia, exact and new, or low haemoglobin with a high
-    MCV. Periodic: metformin with a second exact factor, age, dose or years. Source: specification 8 tier C.
-    """
-    gap = pack.days("rx_gap_days")
-    metformin = supplied.filter((pl.col("concept") == METFORMIN) & is_current(as_of, gap))
-    taking = metformin.group_by("person_key").agg(daily_dose_ug=pl.col("daily_dose_ug").max())
-    is_new = pl.col("days_ago") <= pack.days("new_feature_days")
-    neuropathy = symptomatic.filter(pl.col("is_exact") & (pl.col("neuro_rule") == "high_when_new") & is_new)
-    megaloblastic = happened.filter(
-        pl.col("is_exact")
-        & pl.col("concept").is_in(pack.concepts_of("megaloblastic"))
-        & age_days("feature_on", as_of).is_between(0, pack.days("new_feature_days"))
-    )
-    counts = blood.filter(pl.col("has_low_haemoglobin") & pl.col("has_high_mcv"))
-    new_signs = pl.concat(
-        [rows.select("person_key") for rows in (neuropathy, megaloblastic, counts)]
-    ).unique()
-    second = risks.filter(pl.col("is_exact") & pl.col("is_tier_c"))
-    old = people.filter(pl.col("age") >= pack.days("tier_c_age"))
-    high_dose = taking.filter(pl.col("daily_dose_ug") >= pack.number("tier_c_metformin_ug"))
-    quick = pl.concat([rows.select("person_key") for rows in (second, old, high_dose)])
-    # Years of use is the dear one: asked only of people whom nothing simpler puts in the tier.
-    asked = supplied.filter(pl.col("concept") == METFORMIN).join(quick, on="person_key", how="anti")
-    long_use = current_run_days(asked, ["person_key"], as_of, gap).filter(
-        pl.col("exposure_days") >= pack.days("tier_c_metformin_days")
-    )
-    periodic = pl.concat([quick, long_use.select("person_key")]).unique()
-    return (
-        taking.select("person_key")
-        .join(new_signs.with_columns(is_new=True), on="person_key", how="left")
-        .join(periodic.with_columns(is_periodic=True), on="person_key", how="left")
-        .select(
-            "person_key",
-            first_test_tier=pl.when("is_new")
-            .then(pl.lit("C_new_signs"))
-            .when("is_periodic")
-            .then(pl.lit("C_periodic")),
-        )
-        .filter(pl.col("first_test_tier").is_not_null())
-    )
-
-
 def causes(
     happened: pl.LazyFrame, observations: pl.LazyFrame, risks: pl.LazyFrame, pack: Pack
 ) -> pl.LazyFrame:
     """One row per person with a cause on record: `cause`, the first match of the pack's cause table.
 
-    Exact codes only. Source: specification 5.5.
+    `is_irreversible_cause`: any cause of the table that lasts for life is on record, first match or not. Exact
+    codes only. Source: specification 5.5.
     """
-    antibody = observations.filter(_is_positive_antibody())
+    antibody = observations.filter(is_positive_antibody())
     long_resection = happened.filter(pl.col("length_cm") > pack.number("resection_cm"))
     by_rule = {
         "positive_intrinsic_factor_antibody": antibody,
@@ -448,17 +429,21 @@ def causes(
         sources = [coded, *([by_rule[cause.rule]] if cause.rule in by_rule else [])]
         found += [rows.select("person_key", order=pl.lit(order)) for rows in sources]
     names = [cause.id for cause in pack.causes]
+    lasting = [order for order, cause in enumerate(pack.causes) if cause.irreversible]
     return (
         pl.concat(found)
         .group_by("person_key")
-        .agg(order=pl.col("order").min())
+        .agg(order=pl.col("order").min(), is_irreversible_cause=pl.col("order").is_in(lasting).any())
         .select(
-            "person_key", cause=pl.col("order").replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+            "person_key",
+            "is_irreversible_cause",
+            cause=pl.col("order").replace_strict(dict(enumerate(names)), return_dtype=pl.String),
         )
     )
 
 
-def _is_positive_antibody() -> pl.Expr:
+def is_positive_antibody() -> pl.Expr:
+    """True for an intrinsic-factor antibody reported as positive, or above its laboratory's limit."""
     value = pl.col("value").str.to_lowercase()
     return (pl.col("concept") == "lab_intrinsic_factor_ab") & (
         value.str.starts_with("pos")

@@ -94,17 +94,25 @@ def _is_suppressed(pack: Pack, worklist: str) -> pl.Expr:
 
 
 def regimen_id(pack: Pack) -> pl.Expr:
-    """The regimen suggested for a replacement row: by neurological flag, then by cause.
+    """The regimen suggested for a replacement row: the row's own, else by code, neurological flag and cause.
 
-    Needs neuro, cause, has_severe_anaemia. Source: specification 9.
+    Needs decision_key, has_optic_code (Leber optic atrophy or tobacco amblyopia), neuro, cause,
+    has_severe_anaemia. Source: specification 9.
     """
+    own = {
+        key: output.regimen
+        for key, output in outputs_of(pack, "b12_replacement").items()
+        if output.regimen in pack.regimens
+    }
     by_cause = {cause.id: cause.regimen_id for cause in pack.causes}
-    return (
-        pl.when(pl.col("neuro") != "none")
-        .then(pl.lit(pack.word("regimen_neuro")))
-        .when((pl.col("cause") == "unknown") & pl.col("has_severe_anaemia"))
-        .then(pl.lit(pack.word("regimen_severe_anaemia")))
-        .otherwise(pl.col("cause").replace_strict(by_cause, return_dtype=pl.String))
+    return pl.coalesce(
+        pl.col("decision_key").replace_strict(own, default=None, return_dtype=pl.String),
+        pl.when("has_optic_code").then(pl.lit(pack.word("regimen_optic"))),
+        pl.when(pl.col("neuro") != "none").then(pl.lit(pack.word("regimen_neuro"))),
+        pl.when((pl.col("cause") == "unknown") & pl.col("has_severe_anaemia")).then(
+            pl.lit(pack.word("regimen_severe_anaemia"))
+        ),
+        pl.col("cause").replace_strict(by_cause, return_dtype=pl.String),
     )
 
 

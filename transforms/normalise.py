@@ -105,6 +105,31 @@ def _units_read(labs: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     )
 
 
+def lower_reference_limit(labs: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
+    """The same normalised rows with `reference_floor`: the laboratory's lower limit in the normal unit.
+
+    Null where it gives none, or one that is not a number above zero. Needs concept, unit, reference_low,
+    decimal_comma.
+    """
+    factors = (
+        pack.units.lazy()
+        .select("unit", concept="analyte", floor_factor=pl.col("factor").cast(pl.Float64))
+        .unique(["concept", "unit"])
+    )
+    limit = _decimal("reference_low")
+    number = pl.when(~limit.str.contains(_COMPARATOR)).then(reported_number(limit))
+    return (
+        labs.join(factors, on=["concept", "unit"], how="left")
+        .with_columns(floor=number)
+        .with_columns(
+            reference_floor=pl.when(pl.col("floor") > 0).then(
+                (pl.col("floor") * pl.col("floor_factor").fill_null(1.0)).round(NOISE_DIGITS)
+            )
+        )
+        .drop("floor", "floor_factor")
+    )
+
+
 def _value_kind() -> pl.Expr:
     value = pl.col("value")
     return (

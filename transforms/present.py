@@ -11,6 +11,7 @@ from rules.model import Pack
 from schemas.published import WORKLIST_COLUMNS, WORKLIST_SCHEMA
 from schemas.vocabulary import LISTS
 from transforms.decide import due_on, outputs_of
+from transforms.follow_up import in_order
 
 _HASH_DIGITS = 12
 _NO_IDS = pl.lit([], dtype=pl.List(pl.String))
@@ -26,7 +27,7 @@ def told(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     return (
         _with_phrases(_with_pregnancy_b12(decisions), pack)
         .with_columns(reason=_reason(pack), evidence=_evidence(), evidence_ids=_evidence_ids())
-        .drop([f"text_{name}" for name in PLACEHOLDERS])
+        .drop([f"text_{name}" for name in PLACEHOLDERS], "text_unreadable_b12_on")
     )
 
 
@@ -103,7 +104,24 @@ def _with_phrases(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
         text_egfr=pl.when(pl.col("mma_egfr").is_not_null())
         .then(pl.format("eGFR {}", pl.col("mma_egfr").round(0).cast(pl.Int64)))
         .otherwise(pl.lit("chronic kidney disease on record")),
+        text_unreadable_b12_on=pl.col("unreadable_b12_on").cast(pl.String),
         text_index_on=pl.col("index_on").cast(pl.String),
+        text_homocysteine=pl.format(
+            "homocysteine {} {} on {}",
+            "homocysteine_value",
+            "homocysteine_unit",
+            pl.col("homocysteine_collected_on").cast(pl.String),
+        ),
+        text_surgery=pl.col("surgery_label"),
+        text_last_covered=pl.when(pl.col("last_covered_on").is_not_null())
+        .then(pl.format("last day covered {}", pl.col("last_covered_on").cast(pl.String)))
+        .otherwise(pl.lit("day of the last dose not known")),
+        text_why_replaced=pl.when("is_irreversible_cause")
+        .then(pl.lit("its cause lasts for life"))
+        .otherwise(pl.lit("a deficiency was on record before, and no later result has cleared it")),
+        text_repeat_mma=pl.when("mma_is_unreadable")
+        .then(pl.lit(" The last MMA sample was not interpretable: repeat the sample."))
+        .otherwise(pl.lit("")),
     )
 
 
@@ -126,8 +144,16 @@ def _evidence() -> pl.Expr:
         ),
         sentence(pl.col("symptom") != "none", "Symptoms and signs: {}.", "text_symptom_labels"),
         sentence(pl.col("risk_factor") != "none", "Risk factors: {}.", "text_risk_labels"),
+        sentence(pl.col("homocysteine_confirms") == "yes", "Raised: {}.", "text_homocysteine"),
+        sentence(pl.col("nitrous_oxide") != "none", "Nitrous oxide: {}.", "nitrous_oxide"),
         sentence(pl.col("pregnant") == "yes", "Pregnant."),
         sentence(on_replacement, "B12 replacement on record: {}.", "replacement"),
+        pl.col("treatment_text"),
+        sentence(
+            (pl.col("index_class") == "NONE") & pl.col("unreadable_b12_on").is_not_null(),
+            "The B12 sample of {} could not be interpreted.",
+            "text_unreadable_b12_on",
+        ),
         sentence(pl.col("is_low_on_treatment"), "Low on treatment: check adherence, dose and route."),
         sentence(pl.col("is_day_mixed"), "Results of one day differ in class; the lower one counts."),
     ]
@@ -137,23 +163,70 @@ def _evidence() -> pl.Expr:
 def _evidence_ids() -> pl.Expr:
     return pl.concat_list(
         pl.col("b12_evidence_ids").fill_null(_NO_IDS),
-        pl.concat_list("mma_evidence_id", "mma_egfr_evidence_id").list.drop_nulls(),
+        pl.concat_list(
+            "mma_evidence_id",
+            "mma_egfr_evidence_id",
+            "homocysteine_evidence_id",
+            pl.when(pl.col("mma") == "NONE").then("unreadable_mma_id"),
+            pl.when(pl.col("index_class") == "NONE").then("unreadable_b12_id"),
+        ).list.drop_nulls(),
         "symptom_evidence_ids",
         "risk_evidence_ids",
+        pl.col("treatment_ids").fill_null(_NO_IDS),
     )
 
 
 def worklists(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     """One row per person and worklist, in the published columns; `run_id` is stamped at publication.
 
-    Needs the columns of `told`. Not sorted. Regimens only on replacement rows; `cautions` is null in this version.
+    Needs the columns of `told`. Not sorted. Regimens only on replacement rows.
+    The cautions of a person stand on every row.
     """
-    rows = [_rows_of(decisions, name, pack) for name in LISTS if outputs_of(pack, name)]
+    rows = [_rows_of(decisions, name, pack) for name in LISTS]
     return pl.concat(rows).select([pl.col(column.name).cast(column.dtype) for column in WORKLIST_COLUMNS])
 
 
 def _rows_of(decisions: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame:
     listed = decisions.filter(pl.col(f"priority_{worklist}").is_not_null())
+    said = {"follow_up": _by_row_and_items, "safety_review": _by_cautions}.get(worklist, _by_row)
+    regimens = {name: regimen.text for name, regimen in pack.regimens.items()}
+    is_replacement = worklist == "b12_replacement"
+    regimen = pl.col("regimen_id") if is_replacement else pl.lit(None, pl.String)
+    priority = pl.col(f"priority_{worklist}")
+    has_mma = pl.col("mma") != "NONE"
+    return (
+        said(listed, worklist, pack)
+        .with_columns(
+            item_id=pl.col("person_hash").str.head(_HASH_DIGITS)
+            + f"-{worklist}-"
+            + pl.col("b12_collected_on").dt.to_string("%Y%m%d").fill_null("none"),
+            list=pl.lit(worklist),
+            priority=priority,
+            mma_value=pl.when(has_mma).then("mma_value"),
+            mma_unit=pl.when(has_mma).then("mma_unit"),
+            mma_collected_on=pl.when(has_mma).then("mma_collected_on"),
+            symptoms=pl.col("symptoms").list.join("; "),
+            risk_factors=pl.col("risk_factors").list.join("; "),
+            suggested_action=pl.concat_str(
+                "suggested_action", "caution_text", separator=" ", ignore_nulls=True
+            ),
+            regimen_id=regimen,
+            regimen=regimen.replace_strict(regimens, default=None, return_dtype=pl.String),
+            cautions=pl.when(pl.col("cautions").list.len() > 0).then(pl.col("cautions").list.join("; ")),
+            state=pl.lit("new"),
+            first_listed_on=pl.col("as_of"),
+            change=pl.lit("new"),
+            pack_id=pl.lit(pack.id),
+            pack_version=pl.lit(pack.version),
+            run_id=pl.lit(None, pl.String),
+            evidence_ids=pl.col("evidence_ids").list.unique(maintain_order=True).list.join("; "),
+        )
+        .select(list(WORKLIST_SCHEMA))
+    )
+
+
+def _by_row(listed: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame:
+    """The rows with suggested_action, due_on and guideline_refs as the decision row says them; reason as it is."""
     outputs = outputs_of(pack, worklist)
     key = pl.col("decision_key")
     actions = {name: output.action for name, output in outputs.items()}
@@ -162,36 +235,68 @@ def _rows_of(decisions: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame
         days=key.replace_strict(own_days, default=None, return_dtype=pl.Int64)
     )
     references = {row.key: "; ".join(row.fact.evidence) for row in pack.decisions}
-    regimens = {name: regimen.text for name, regimen in pack.regimens.items()}
-    is_replacement = worklist == "b12_replacement"
-    regimen = pl.col("regimen_id") if is_replacement else pl.lit(None, pl.String)
-    priority = pl.col(f"priority_{worklist}")
-    has_mma = pl.col("mma") != "NONE"
+    priority = pl.col("row_priority" if worklist == "follow_up" else f"priority_{worklist}")
     return listed.with_columns(
-        item_id=pl.col("person_hash").str.head(_HASH_DIGITS)
-        + f"-{worklist}-"
-        + pl.col("b12_collected_on").dt.to_string("%Y%m%d").fill_null("none"),
-        list=pl.lit(worklist),
-        priority=priority,
-        mma_value=pl.when(has_mma).then("mma_value"),
-        mma_unit=pl.when(has_mma).then("mma_unit"),
-        mma_collected_on=pl.when(has_mma).then("mma_collected_on"),
-        symptoms=pl.col("symptoms").list.join("; "),
-        risk_factors=pl.col("risk_factors").list.join("; "),
         suggested_action=key.replace_strict(actions, default=None, return_dtype=pl.String),
-        regimen_id=regimen,
-        regimen=regimen.replace_strict(regimens, default=None, return_dtype=pl.String),
-        cautions=pl.lit(None, pl.String),
         due_on=pl.coalesce(own_date, due_on(priority, pl.col("as_of"), pack)),
-        state=pl.lit("new"),
-        first_listed_on=pl.col("as_of"),
-        change=pl.lit("new"),
         guideline_refs=key.replace_strict(references, default=None, return_dtype=pl.String),
-        pack_id=pl.lit(pack.id),
-        pack_version=pl.lit(pack.version),
-        run_id=pl.lit(None, pl.String),
-        evidence_ids=pl.col("evidence_ids").list.unique(maintain_order=True).list.join("; "),
-    ).select(list(WORKLIST_SCHEMA))
+    )
+
+
+def _by_row_and_items(listed: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame:
+    """The follow-up rows: what the decision row says there and every item that is due, the most urgent first.
+
+    The date is that of the most urgent. Somebody whom the row itself does not list keeps its reason at the end.
+    """
+    by_row = _by_row(listed, worklist, pack)
+    own = by_row.filter(pl.col("row_priority").is_not_null()).select(
+        "person_key",
+        item_id="rule_id",
+        priority="row_priority",
+        due_on="due_on",
+        # Before every item: at one priority and date the decision row is told first.
+        place=pl.lit(0, pl.UInt8),
+        is_overdue=pl.lit(False),
+        reason="reason",
+        action="suggested_action",
+        evidence="guideline_refs",
+    )
+    items = (
+        listed.select("person_key", "follow_up_steps")
+        .explode("follow_up_steps")
+        .filter(pl.col("follow_up_steps").is_not_null())
+        .unnest("follow_up_steps")
+    )
+    merged = (
+        in_order(pl.concat([own, items], how="diagonal"))
+        .group_by("person_key", maintain_order=True)
+        .agg(
+            steps_reason=pl.col("reason").str.join(" "),
+            suggested_action=pl.col("action").str.join(" "),
+            due_on=pl.col("due_on").first(),
+            guideline_refs=pl.col("evidence")
+            .str.split("; ")
+            .explode()
+            .unique(maintain_order=True)
+            .str.join("; "),
+        )
+    )
+    only_items = pl.when(pl.col("row_priority").is_null()).then("reason")
+    return (
+        by_row.drop("suggested_action", "due_on", "guideline_refs")
+        .join(merged, on="person_key", how="left")
+        .with_columns(reason=pl.concat_str("steps_reason", only_items, separator=" ", ignore_nulls=True))
+    )
+
+
+def _by_cautions(listed: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFrame:
+    """The safety rows: the cautions are the reason, their sentences (appended to every row) the action."""
+    return listed.with_columns(
+        reason=pl.format("Cautions: {}. {}", "caution_names", "reason"),
+        suggested_action=pl.lit(None, pl.String),
+        due_on=due_on(pl.col(f"priority_{worklist}"), pl.col("as_of"), pack),
+        guideline_refs=pl.col("caution_refs"),
+    )
 
 
 def stamp(rows: pl.LazyFrame, run_id: str) -> pl.LazyFrame:

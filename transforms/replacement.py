@@ -13,10 +13,10 @@ _ACTIVE = {"oral": "ACTIVE_ORAL", "sublingual": "ACTIVE_SL", "nasal": "ACTIVE_NA
 
 
 def doses(medications: pl.LazyFrame, codes: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
-    """One row per B12 dose or supply that counts as treatment.
+    """One row per B12 dose or supply, `is_counted` where it counts as treatment.
 
-    Columns: person_key, row_no, evidence_id, start_on (null: unknown), covered_to, is_open, form (im, oral,
-    sublingual, nasal). An unknown dose counts as treatment; a known oral dose under the pack's minimum does not.
+    Columns: person_key, row_no, evidence_id, start_on (null: unknown), covered_to, is_open, daily_dose_ug, form (im,
+    oral, sublingual, nasal). An unknown dose counts as treatment; a known oral dose under the pack's minimum does not.
     Source: specification 5.1.
     """
     forms = pl.LazyFrame(
@@ -39,30 +39,30 @@ def doses(medications: pl.LazyFrame, codes: pl.LazyFrame, pack: Pack) -> pl.Lazy
     form = pl.coalesce("route_form", "list_form", pl.when(unstated).then(pl.lit("im")), pl.lit("oral"))
     is_injected = pl.col("form") == "im"
     enough = (pl.col("daily_dose_ug") >= pack.number("oral_dose_min_ug")).fill_null(True)
-    return (
-        supplies(read.with_columns(form=form), pack)
-        .filter(is_injected | enough)
-        .select(
-            "person_key",
-            "row_no",
-            "evidence_id",
-            "start_on",
-            "form",
-            covered_to=pl.when(is_injected & pl.col("start_on").is_not_null())
-            .then("start_on")
-            .otherwise("covered_to"),
-            is_open=pl.when(is_injected)
-            .then(pl.col("start_on").is_null() & pl.col("is_open"))
-            .otherwise("is_open"),
-        )
+    return supplies(read.with_columns(form=form), pack).select(
+        "person_key",
+        "row_no",
+        "evidence_id",
+        "start_on",
+        "form",
+        "daily_dose_ug",
+        is_counted=is_injected | enough,
+        covered_to=pl.when(is_injected & pl.col("start_on").is_not_null())
+        .then("start_on")
+        .otherwise("covered_to"),
+        is_open=pl.when(is_injected)
+        .then(pl.col("start_on").is_null() & pl.col("is_open"))
+        .otherwise("is_open"),
     )
 
 
 def state(dosed: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
-    """One row per person who ever had a counting dose: `replacement`, `last_dose_on`.
+    """One row per person who ever had a counting dose: `replacement` and what is known of its days.
 
     First match: LOADING, ACTIVE_IM, ACTIVE_ORAL/SL/NASAL, LAPSED. People without a dose are absent (NEVER).
-    Source: specification 5.1.
+    Also first_dose_on, last_dose_on, last_injection_on, last_covered_on (the day of the last injection or the end
+    of the last supply, the later; null where no day is known), injection_days (different days with an injection)
+    and is_monthly (the last two gaps between injections are about a month). Source: specification 5.1.
     """
     injected = _injection_course(dosed, pack)
     supplied = (
@@ -89,6 +89,7 @@ def state(dosed: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
         .agg(
             first_dose_on=pl.col("start_on").min(),
             last_dose_on=pl.max_horizontal("start_on", "covered_to").max(),
+            last_supplied_on=pl.coalesce("covered_to", "start_on").filter(pl.col("form") != "im").max(),
             has_unknown_start=pl.col("start_on").is_null().any(),
         )
         .join(injected, on="person_key", how="left")
@@ -96,7 +97,12 @@ def state(dosed: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
         .join(undated, on="person_key", how="left")
         .select(
             "person_key",
+            "first_dose_on",
             "last_dose_on",
+            "last_injection_on",
+            last_covered_on=pl.max_horizontal("last_injection_on", "last_supplied_on"),
+            injection_days=pl.col("injections").fill_null(0),
+            is_monthly=pl.col("is_monthly").fill_null(False),
             replacement=pl.when(pl.col("injections").is_not_null() & is_loading)
             .then(pl.lit("LOADING"))
             .when((injection_age <= active_days) | pl.col("undated"))

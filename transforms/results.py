@@ -109,17 +109,73 @@ def usable_b12(classified: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFram
     Needs the columns of `samples`. A LOW is usable for longer, and on replacement too: it stays
     a LOW. Source: specification 6.1, 6.2, 13.5, 13.6.
     """
+    in_window = (
+        (pl.col("result_class") == "LOW") & (pl.col("days_ago") <= pack.days("b12_low_lookback_days"))
+    ) | (pl.col("days_ago") <= pack.days("b12_fresh_days"))
+    return readable_b12(classified.with_columns(days_ago=age_days("collected_on", as_of)).filter(in_window))
+
+
+def readable_b12(classified: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per person, B12 test and day with a class: off replacement, or a LOW on it. Of any age."""
     is_low = pl.col("result_class") == "LOW"
-    in_window = (is_low & (pl.col("days_ago") <= pack.days("b12_low_lookback_days"))) | (
-        pl.col("days_ago") <= pack.days("b12_fresh_days")
-    )
     readable = pl.col("result_class").is_in(["LOW", "INDET", "UNLIKELY", "AMBIGUOUS"])
-    fit = classified.with_columns(days_ago=age_days("collected_on", as_of)).filter(
-        readable & in_window & (is_low | ~pl.col("is_confounded"))
-    )
+    fit = classified.filter(readable & (is_low | ~pl.col("is_confounded")))
     # Of two intervals that share an end, `>=350` begins before `>350`, and `<150` ends before `<=150`.
     ends = [pl.col("low_normal"), pl.col("low_open"), pl.col("high_normal"), ~pl.col("high_open")]
     return one_a_day(fit, [pl.col("result_class") != "LOW", *ends])
+
+
+def high_twice(classified: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
+    """One row per person whose latest total B12 off replacement is high, as is one long enough before it.
+
+    Compared in ng/L, results in pmol/L converted. Source: specification 1 (high_b12), 7 R41.
+    """
+    limit = pack.number("high_b12_ng_l")
+    is_high = (pl.col("low_normal") > limit) | ((pl.col("low_normal") == limit) & pl.col("low_open"))
+    latest_on = pl.col("collected_on").max().over("person_key")
+    return (
+        readable_b12(classified.filter((pl.col("concept") == TOTAL) & ~pl.col("is_confounded")))
+        .with_columns(days_before=(latest_on - pl.col("collected_on")).dt.total_days())
+        .filter(is_high)
+        .group_by("person_key")
+        .agg(
+            is_latest=(pl.col("days_before") == 0).any(),
+            is_again=(pl.col("days_before") >= pack.days("high_b12_gap_days")).any(),
+        )
+        .filter("is_latest", "is_again")
+        .select("person_key", high_b12_twice=pl.lit("yes"))
+    )
+
+
+def last_sample_unreadable(
+    classified: pl.LazyFrame, concepts: tuple[str, ...], pack: Pack, as_of: date
+) -> pl.LazyFrame:
+    """One row per person whose latest sample of the tests was not interpretable: person_key, evidence_id,
+    collected_on.
+
+    At most the pack's days old; a readable result of the same test on that day stands for it. A sample taken on
+    replacement asks for no repeat of MMA. Source: specification 8 tier F.
+    """
+    days = (
+        classified.filter(pl.col("concept").is_in(concepts))
+        .group_by("person_key", "concept", "collected_on")
+        .agg(
+            is_unreadable=pl.col("low").is_null().all(),
+            is_confounded=pl.col("is_confounded").any(),
+            evidence_id=pl.col("evidence_id").min(),
+        )
+    )
+    counts = ~pl.col("is_confounded") | (pl.col("concept") != MMA)
+    return (
+        days.filter(pl.col("collected_on") == pl.col("collected_on").max().over("person_key"))
+        .filter(
+            pl.col("is_unreadable"),
+            counts,
+            age_days("collected_on", as_of) <= pack.days("repeat_sample_days"),
+        )
+        .group_by("person_key")
+        .agg(pl.col("evidence_id").min(), pl.col("collected_on").max())
+    )
 
 
 _CARRIED = (
@@ -390,8 +446,9 @@ def classified_mma(
 ) -> pl.LazyFrame:
     """One row per person and day with an interpretable serum MMA sampled off replacement.
 
-    Columns person_key, collected_on, result_class, value, unit, evidence_id, egfr, egfr_evidence_id and
-    `is_in_force`: ELEVATED, at most the pack's days old, no B12 dose since. Source: specification 6.3, 13.7.
+    Columns person_key, row_no, collected_on, result_class, value, unit, evidence_id, egfr, egfr_on,
+    egfr_evidence_id, `is_renal` (kidney function below the caveat; unknown is false) and `is_in_force`: ELEVATED, at
+    most the pack's days old, no B12 dose since. Source: specification 6.3, 13.7.
     """
     mma = classified.filter(pl.col("concept") == MMA)
     flagged = {
@@ -432,16 +489,25 @@ def classified_mma(
         )
         .select(
             "person_key",
+            "row_no",
             "collected_on",
             "result_class",
             "value",
             "unit",
             "evidence_id",
             "egfr",
+            "egfr_on",
             "egfr_evidence_id",
+            "is_renal",
             "is_in_force",
         )
     )
+
+
+def answers_sample(mma_on: pl.Expr, b12_on: pl.Expr, pack: Pack) -> pl.Expr:
+    """True where an MMA was sampled in the window around a B12 sample; null where either day is unknown."""
+    offset = (mma_on - b12_on).dt.total_days()
+    return offset.is_between(-pack.days("mma_window_before_days"), pack.days("mma_window_after_days"))
 
 
 def mma_for_index(index: pl.LazyFrame, mma: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
@@ -459,10 +525,10 @@ def mma_for_index(index: pl.LazyFrame, mma: pl.LazyFrame, pack: Pack) -> pl.Lazy
         "mma_evidence_id": "evidence_id",
         "mma_egfr": "egfr",
         "mma_egfr_evidence_id": "egfr_evidence_id",
+        "mma_egfr_low": "is_renal",
     }
     latest_on = pl.col("collected_on").max().over("person_key")
-    offset = (pl.col("collected_on") - pl.col("index_on")).dt.total_days()
-    in_window = offset.is_between(-pack.days("mma_window_before_days"), pack.days("mma_window_after_days"))
+    in_window = answers_sample(pl.col("collected_on"), pl.col("index_on"), pack)
     stands = pl.col("is_in_force") & (pl.col("collected_on") == latest_on)
     return (
         mma.join(index.select("person_key", "index_on"), on="person_key", how="left")

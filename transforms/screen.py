@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
 from rules.model import Pack
-from transforms import clues, results
+from transforms import cautions, clues, follow_up, nitrous_oxide, results, surgery
 from transforms.clues import age_days, age_years
 from transforms.decide import decide, regimen_id
+from transforms.first_test import first_test_tier
 from transforms.inputs import Inputs, Keep, lazily
+from transforms.lapsed import lapsed
+from transforms.lists import monitored_lists
 from transforms.medication import is_current
 from transforms.normalise import MMA
+from transforms.records import Considered, records
 from transforms.replacement import doses, state
 
 _NO_LIST = pl.lit([], dtype=pl.List(pl.String))
 
 
-def screen(inputs: Inputs, pack: Pack, as_of: date, keep: Keep = lazily) -> pl.LazyFrame:
-    """One row per person of `inputs.patients`: every fact, the decision row that holds, and the lists it gives.
+@dataclass(frozen=True)
+class Screened:
+    """decisions: one row per person. records: one row per record considered for one (`records.records`)."""
 
-    No null among the facts of the vocabulary: where nothing is known the word says so. Pure: the same inputs, pack
+    decisions: pl.LazyFrame
+    records: pl.LazyFrame
+
+
+def screen(inputs: Inputs, pack: Pack, as_of: date, keep: Keep = lazily) -> Screened:
+    """Per person of `inputs.patients` every fact, the decision row that holds, and the lists it gives; and the records.
+
+    No null among the facts of the vocabulary: where nothing is known the word says so. Beside them stand what other
+    transforms ask for: the days of replacement (`replacement.state`), is_irreversible_cause, has_ever_neuro,
+    mma_egfr_low (unknown is false) and mma_is_unreadable. Pure: the same inputs, pack
     and `as_of` give the same rows, in order of bucket and person. `keep` says how a frame that is read several times is
-    held: not at all, or collected by the caller. Source: specification sections 5 to 9.
+    held: not at all, or collected by the caller. Source: specification sections 5 to 11.
     """
     people = keep(inputs.patients.with_columns(age=age_years("birth_date", pl.lit(as_of))))
     happened = keep(clues.events(inputs, pack))
     supplied = keep(clues.supplied_concepts(inputs, pack))
-    dosed = keep(doses(inputs.medications, inputs.codes, pack))
+    all_doses = keep(doses(inputs.medications, inputs.codes, pack))
+    dosed = keep(all_doses.filter("is_counted"))
     pregnancies = clues.pregnancy_records(happened, people, pack, keep)
     now = keep(clues.pregnant_at(people.select("person_key", asked_on=pl.lit(as_of)), pregnancies, pack))
     blood = keep(clues.blood_signs(people, inputs.observations, now, pack, as_of))
@@ -39,25 +55,89 @@ def screen(inputs: Inputs, pack: Pack, as_of: date, keep: Keep = lazily) -> pl.L
     samples = keep(results.samples(inputs.observations, dosed, pack))
     mma = keep(results.classified_mma(samples, inputs.observations, people, happened, dosed, pack, as_of))
     b12 = keep(results.usable_b12(samples, pack, as_of))
-    index = keep(_index(b12, symptoms, supplied, pregnancies, pack))
+    outside_pregnancy = keep(_outside_pregnancy(b12, pregnancies, pack))
+    index = keep(_index(outside_pregnancy, symptoms, supplied, pack))
     in_pregnancy = keep(_total_in_pregnancy(b12, now, pregnancies, pack))
+    courses = keep(state(dosed, pack, as_of))
+    cause = keep(clues.causes(happened, inputs.observations, risks, pack))
+    neuro_ever = keep(clues.ever_neuro(happened, pack))
+    earlier = samples.join(courses.filter(pl.col("replacement") == "LAPSED"), on="person_key", how="semi")
+    evaluable = keep(_outside_pregnancy(results.readable_b12(earlier), pregnancies, pack))
+    unreadable_b12 = results.last_sample_unreadable(samples, (results.TOTAL, results.ACTIVE), pack, as_of)
+    unreadable_mma = results.last_sample_unreadable(samples, (MMA,), pack, as_of)
+    flagged = symptoms.filter(pl.col("neuro").is_not_null())
+    asked_by = keep(_asked_by(index, in_pregnancy))
+    answered = keep(results.mma_for_index(asked_by, mma, pack))
+    homocysteine = keep(nitrous_oxide.raised_homocysteine(inputs.observations, people, dosed, pack, as_of))
     facts = _beside(
         people,
-        state(dosed, pack, as_of),
+        courses,
+        lapsed(courses, happened, evaluable, mma, cause, neuro_ever, pack, as_of),
+        neuro_ever,
         index,
-        results.mma_for_index(_asked_by(index, in_pregnancy), mma, pack),
+        answered,
         now.select("person_key", pregnant=pl.lit("yes")),
         in_pregnancy,
         blood,
         symptoms,
         risks,
-        clues.causes(happened, inputs.observations, risks, pack),
-        clues.first_test_tier(people, happened, supplied, risk_rows, blood, symptom_rows, pack, as_of),
+        cause,
+        surgery.resections(happened, pack),
+        surgery.high_risk_causes(happened, cause, pack),
+        nitrous_oxide.misuse(happened, pack, as_of),
+        homocysteine,
+        results.high_twice(samples, pack),
+        unreadable_mma.select("person_key", mma_is_unreadable=pl.lit(True), unreadable_mma_id="evidence_id"),
+        unreadable_b12.select(
+            "person_key", unreadable_b12_id="evidence_id", unreadable_b12_on="collected_on"
+        ),
+        clues.of_clue(happened, "leber_tobacco_amblyopia", pack)
+        .select("person_key", has_optic_code=pl.lit(True))
+        .unique(),
+        first_test_tier(
+            people, happened, supplied, risk_rows, blood, symptom_rows, flagged, unreadable_b12, pack, as_of
+        ).join(index, on="person_key", how="anti"),
         _open_orders(inputs.orders, pack, as_of),
     )
-    return decide(keep(_worded(facts, pack, as_of)), pack).with_columns(
-        regimen_id=pl.when(pl.col("priority_b12_replacement").is_not_null()).then(regimen_id(pack)),
-        as_of=pl.lit(as_of),
+    decided = keep(
+        decide(keep(_worded(facts, pack, as_of)), pack).with_columns(
+            regimen_id=pl.when(pl.col("priority_b12_replacement").is_not_null()).then(regimen_id(pack)),
+            as_of=pl.lit(as_of),
+        )
+    )
+    seen = follow_up.Seen(inputs, people, happened, dosed, samples, symptom_rows)
+    treated = keep(follow_up.monitored(decided, seen, pack, as_of, keep))
+    due = follow_up.items(treated, pack, as_of)
+    asked = keep(cautions.caution_facts(decided, treated, supplied, seen, pack, as_of))
+    held = cautions.held(asked, pack)
+    considered = Considered(
+        inputs=inputs,
+        people=people,
+        happened=happened,
+        supplied=supplied,
+        doses=all_doses,
+        samples=samples,
+        usable_b12=b12,
+        evaluable_b12=outside_pregnancy,
+        index=index,
+        in_pregnancy=in_pregnancy,
+        mma=mma,
+        asked=asked_by,
+        answered=answered,
+        pregnant=now,
+        blood=blood,
+        homocysteine=homocysteine,
+    )
+    return Screened(
+        decisions=monitored_lists(
+            decided,
+            follow_up.gathered(due),
+            cautions.gathered(held),
+            follow_up.treatment(treated),
+            pack,
+            as_of,
+        ),
+        records=records(considered, pack, as_of),
     )
 
 
@@ -77,18 +157,9 @@ def _beside(people: pl.LazyFrame, *found: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _index(
-    b12: pl.LazyFrame,
-    symptoms: pl.LazyFrame,
-    supplied: pl.LazyFrame,
-    pregnancies: clues.Pregnancy,
-    pack: Pack,
+    evaluable: pl.LazyFrame, symptoms: pl.LazyFrame, supplied: pl.LazyFrame, pack: Pack
 ) -> pl.LazyFrame:
-    """One row per person with an index result; total B12 of a pregnancy or soon after takes no part."""
-    sampled = b12.filter(pl.col("concept") == results.TOTAL).select("person_key", asked_on="collected_on")
-    unfit = pl.concat(
-        [clues.pregnant_at(sampled, pregnancies, pack), clues.postpartum_at(sampled, pregnancies, pack)]
-    ).select("person_key", concept=pl.lit(results.TOTAL), collected_on="asked_on")
-    evaluable = b12.join(unfit.unique(), on=["person_key", "concept", "collected_on"], how="anti")
+    """One row per person with an index result, of usable B12 without the total B12 of a pregnancy or soon after."""
     pairs = results.latest_pair(evaluable, pack)
     contraceptive = supplied.filter(pl.col("concept").is_in(pack.concepts_of("combined_contraceptive")))
     on_contraceptive = (
@@ -124,6 +195,15 @@ def _index(
             for name, column in (("value", "value"), ("unit", "unit"), ("on", "collected_on"))
         },
     )
+
+
+def _outside_pregnancy(b12: pl.LazyFrame, pregnancies: clues.Pregnancy, pack: Pack) -> pl.LazyFrame:
+    """The B12 rows but total B12 sampled in a pregnancy or soon after it."""
+    sampled = b12.filter(pl.col("concept") == results.TOTAL).select("person_key", asked_on="collected_on")
+    unfit = pl.concat(
+        [clues.pregnant_at(sampled, pregnancies, pack), clues.postpartum_at(sampled, pregnancies, pack)]
+    ).select("person_key", concept=pl.lit(results.TOTAL), collected_on="asked_on")
+    return b12.join(unfit.unique(), on=["person_key", "concept", "collected_on"], how="anti")
 
 
 def _asked_by(index: pl.LazyFrame, in_pregnancy: pl.LazyFrame) -> pl.LazyFrame:
@@ -215,7 +295,14 @@ def _worded(facts: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
             "is_low_on_treatment",
             "is_day_mixed",
             "is_pair",
+            "is_irreversible_cause",
+            "is_monthly",
+            "has_ever_neuro",
+            "has_optic_code",
+            "mma_egfr_low",
+            "mma_is_unreadable",
         ).fill_null(False),
+        pl.col("injection_days").fill_null(0),
         pl.col(
             "symptoms", "neuro_features", "risk_factors", "symptom_evidence_ids", "risk_evidence_ids"
         ).fill_null(_NO_LIST),
@@ -245,8 +332,26 @@ def _worded(facts: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
         total_b12_in_pregnancy=pl.col("total_b12_in_pregnancy").fill_null("no"),
         severe=yes(pl.col("has_severe_anaemia") | pl.col("has_very_low_platelets")),
         haemoglobin_below_100=yes(pl.col("has_haemoglobin_below_100")),
+        lapsed=pl.col("lapsed").fill_null("none"),
+        resection=pl.col("resection").fill_null("none"),
+        high_risk_cause=pl.col("high_risk_cause").fill_null("no"),
+        nitrous_oxide=pl.col("nitrous_oxide").fill_null("none"),
+        homocysteine_confirms=pl.col("homocysteine_confirms").fill_null("no"),
+        mma_raised_alone=yes(_is_raised_alone(pack, as_of)),
+        high_b12_twice=pl.col("high_b12_twice").fill_null("no"),
         first_test_tier=pl.col("first_test_tier").fill_null("none"),
         mma_for=pl.lit(pack.word("mma_for")),
         mma_order_open=pl.col("mma_order_open").fill_null("no"),
         b12_order_open=pl.col("b12_order_open").fill_null("no"),
+    )
+
+
+def _is_raised_alone(pack: Pack, as_of: date) -> pl.Expr:
+    """A raised MMA that poor kidneys do not explain, near the index result or recent where there is none."""
+    near = results.answers_sample(pl.col("mma_collected_on"), pl.col("index_on"), pack)
+    recent = age_days("mma_collected_on", as_of) <= pack.days("mma_alone_days")
+    return (
+        (pl.col("mma") == "ELEVATED")
+        & ~pl.col("mma_egfr_low")
+        & pl.when(pl.col("index_on").is_null()).then(recent).otherwise(near)
     )

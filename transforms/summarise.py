@@ -46,13 +46,32 @@ def funnel(decisions: pl.LazyFrame) -> pl.LazyFrame:
     """One row: how many people pass each gate on the way to a worklist, each within the one before."""
     decided = pl.col("clinical_status") != "NOT_ELIGIBLE"
     adult = decided & (pl.col("clinical_status") != "UNDER_AGE")
-    untreated = adult & (pl.col("clinical_status") != "ON_REPLACEMENT")
     return decisions.select(
         decided=pl.len(),
         registered=decided.sum(),
         adult=adult.sum(),
-        not_on_replacement=untreated.sum(),
         listed=(pl.col("lists").list.len() > 0).sum(),
+    )
+
+
+def unseen_counts(decisions: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per thing that could not be seen of anybody, `place: why`: not_seen, people."""
+    return _people_by(decisions, "not_seen")
+
+
+def untold_counts(decisions: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per decision row that could not be told for anybody: cannot_tell (its key), people."""
+    return _people_by(decisions, "cannot_tell")
+
+
+def _people_by(decisions: pl.LazyFrame, names: str) -> pl.LazyFrame:
+    return (
+        decisions.select(names)
+        .filter(pl.col(names).list.len() > 0)
+        .explode(names, empty_as_null=True)
+        .group_by(names)
+        .agg(people=pl.len())
+        .sort(names)
     )
 
 

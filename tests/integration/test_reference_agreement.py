@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from flows import stages
+from rules.loader import load_pack
+from rules.model import Pack
 from schemas.vocabulary import FACTS
 from tests.night import Publication, Tables, screened, screened_tables
 from tests.reference.cohorts import AS_OF, cohorts, make_cohort
+from tests.reference.making import SITE_CODES
 from tests.reference.screen import Decision
 from tests.reference.screen import screen as read_slowly
 
@@ -43,6 +51,9 @@ def told_by_reference(decision: Decision) -> dict[str, object]:
         "b12": decision.b12,
         "mma": shown_mma(decision.mma_shown),
         "low_on_treatment": decision.low_on_treatment,
+        "cautions": list(decision.cautions),
+        "high_cautions": [name for name, severity in decision.cautions.items() if severity == "high"],
+        "follow_up_items": set(decision.follow_up_items),
     }
 
 
@@ -67,14 +78,17 @@ def told_by_product(night: Publication, patient_id: str) -> dict[str, object]:
         "b12": result("b12_test", "b12_value", "b12_unit", "b12_collected_on"),
         "mma": result("mma_value", "mma_unit", "mma_collected_on"),
         "low_on_treatment": person["is_low_on_treatment"],
+        "cautions": person["cautions"],
+        "high_cautions": person["high_cautions"],
+        "follow_up_items": {name for name in person["follow_up_items"] if name.startswith("F")},
     }
 
 
 def differences(
-    night: Publication, tables: Tables, as_of: date
+    night: Publication, tables: Tables, as_of: date, **site: Any
 ) -> dict[str, dict[str, tuple[object, object]]]:
-    """Patient -> what is told differently: product, reference."""
-    reference = read_slowly(tables, as_of, CODELISTS)
+    """Patient -> what is told differently: product, reference. `site`: what a site chose, for the reference."""
+    reference = read_slowly(tables, as_of, CODELISTS, **site)
     found: dict[str, dict[str, tuple[object, object]]] = {}
     for patient_id in reference.keys() ^ night.by_person.keys():
         found[patient_id] = {"decided": (patient_id in night.by_person, patient_id in reference)}
@@ -88,9 +102,46 @@ def differences(
 
 @pytest.mark.parametrize("seed", [1, 4, 6, 10, 12])
 def test_on_dense_cohorts(seed, tmp_path):
-    tables = make_cohort(seed, 1500)
+    tables = make_cohort(seed, 4000)
     night = screened_tables(tables, tmp_path, AS_OF)
     assert differences(night, tables, AS_OF) == {}
+
+
+def with_word(pack: Pack, parameter: str, value: str) -> Pack:
+    changed = replace(pack.parameters[parameter], value=value)
+    return replace(pack, parameters={**pack.parameters, parameter: changed})
+
+
+def with_codes(pack: Pack, codes: Iterable[tuple[str, str, str, str]]) -> Pack:
+    """The pack with exact codes that stand in no list, as a site may have them."""
+    added = [
+        {"concept": concept, "system": system, "code": code, "match": "prefix", "breadth": breadth}
+        | {"match_code": code.replace(".", ""), "display": ""}
+        for concept, system, code, breadth in codes
+    ]
+    return replace(pack, codes=pl.concat([pack.codes, pl.DataFrame(added)], how="diagonal"))
+
+
+PACK = load_pack()
+SITES = {
+    "exact codes of nitrous oxide": (with_codes(PACK, SITE_CODES), {"extra_codes": SITE_CODES}),
+    "tier E": (with_word(PACK, "first_test_tier_e", "on"), {"is_tier_e_on": True}),
+    "symptomatic only": (
+        with_word(PACK, "mma_for", "symptomatic_only"),
+        {"mma_for": "symptomatic_only"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_on_what_a_site_may_choose(name, tmp_path, monkeypatch):
+    pack, site = SITES[name]
+    monkeypatch.setattr(stages, "_loaded", lambda *_, **__: pack)
+    tables = make_cohort(7, 3000)
+    night = screened_tables(tables, tmp_path, AS_OF)
+    assert differences(night, tables, AS_OF, **site) == {}
+    if name == "exact codes of nitrous oxide":
+        assert {"R07", "R08"} <= {person["rule_id"] for person in night.by_person.values()}
 
 
 @settings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,30 @@ from tests.reference.reading import ATC, PREFIX_SYSTEMS
 
 EXACT, BROAD = "exact", "broad"
 
+Code = tuple[str, str, str, str]
+"""Codelist, code system, code, breadth."""
+
 DRUG_NAMES: Final[list[tuple[str, str]]] = [
+    ("dabigatran", "drug_anticoagulant"),
+    ("acenocoumarol", "drug_anticoagulant"),
+    ("adenosylcobalamin", "drug_b12_methylcobalamin"),
+    ("aneurine", "drug_thiamine"),
+    ("dabigatran etexilate", "drug_anticoagulant"),
+    ("dalteparin", "drug_anticoagulant"),
+    ("dibencozide", "drug_b12_methylcobalamin"),
+    ("edoxaban", "drug_anticoagulant"),
+    ("enoxaparin", "drug_anticoagulant"),
+    ("heparin", "drug_anticoagulant"),
+    ("nicoumalone", "drug_anticoagulant"),
+    ("nitrous oxide", "drug_nitrous_oxide"),
+    ("phenindione", "drug_anticoagulant"),
+    ("phenprocoumon", "drug_anticoagulant"),
+    ("rivaroxaban", "drug_anticoagulant"),
+    ("thiamin", "drug_thiamine"),
+    ("tinzaparin", "drug_anticoagulant"),
+    ("vitamin b 12", "drug_b12_cyanocobalamin_any"),
+    ("vitamin b-12", "drug_b12_cyanocobalamin_any"),
+    ("vitamin b12", "drug_b12_cyanocobalamin_any"),
     ("cyanocobalamin", "drug_b12_cyanocobalamin_any"),
     ("hydroxocobalamin", "drug_b12_hydroxocobalamin_any"),
     ("hydroxycobalamin", "drug_b12_hydroxocobalamin_any"),
@@ -51,11 +75,22 @@ def plain(code: str) -> str:
     return code.replace(".", "").upper()
 
 
+def is_optic_atrophy(row: dict[str, str]) -> bool:
+    """Reading 66: as a code of Leber's disease, H47.2 is not specific."""
+    return row["concept"] == "cond_leber_tobacco_amblyopia" and plain(row["code"]).startswith("H472")
+
+
 class Codelists:
     """All active codelist rows, and the lists a code belongs to."""
 
-    def __init__(self, folder: Path, drug_names: list[tuple[str, str]] | None = None) -> None:
-        self._rows: list[tuple[str, str, str, str]] = []
+    def __init__(
+        self,
+        folder: Path,
+        drug_names: list[tuple[str, str]] | None = None,
+        extra_codes: Iterable[Code] = (),
+    ) -> None:
+        """`extra_codes`: what a site adds for itself, such as an exact code of nitrous oxide misuse."""
+        self._rows: list[Code] = list(extra_codes)
         self._known: dict[tuple[str, str], dict[str, str]] = {}
         self._names = DRUG_NAMES if drug_names is None else drug_names
         for path in sorted(folder.glob("*.csv")):
@@ -68,7 +103,8 @@ class Codelists:
                         continue
                     if row["concept"] == "drug_ppi" and plain(row["code"]).startswith("A02BD"):
                         continue
-                    self._rows.append((row["concept"], row["system"], row["code"], row["breadth"]))
+                    breadth = BROAD if is_optic_atrophy(row) else row["breadth"]
+                    self._rows.append((row["concept"], row["system"], row["code"], breadth))
 
     def of_code(self, system: str | None, code: str | None) -> dict[str, str]:
         """List name -> exact or broad, for every list that holds the code (reading 8)."""

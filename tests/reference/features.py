@@ -19,11 +19,14 @@ from tests.reference.parameters import (
     MCV_HIGH,
     NEW_SYMPTOM,
     ORDER_OPEN_DAYS,
+    REPEAT_SAMPLE_DAYS,
     RX_GAP,
     SYMPTOM_WINDOW,
     TIER_C_AGE,
     TIER_C_DAYS,
     TIER_C_DOSE_UG,
+    TIER_E_ACID_DAYS,
+    TIER_E_METFORMIN_DAYS,
 )
 from tests.reference.pregnancy import is_pregnant_on
 from tests.reference.records import Chart, Lab, age_on, is_within
@@ -52,14 +55,14 @@ def is_below(lab: Lab | None, limit: Decimal) -> bool:
     return lab is not None and lab.common is not None and lab.common.wholly_below(limit)
 
 
-def has_low_haemoglobin(chart: Chart, as_of: date) -> bool:
+def low_haemoglobin_limit(chart: Chart, as_of: date) -> Decimal:
     if is_pregnant_on(chart, as_of):
-        limit = HB_LOW_PREGNANT
-    elif chart.person.sex == "male":
-        limit = HB_LOW_MALE
-    else:
-        limit = HB_LOW_FEMALE
-    return is_below(latest_value(chart, "haemoglobin", as_of), limit)
+        return HB_LOW_PREGNANT
+    return HB_LOW_MALE if chart.person.sex == "male" else HB_LOW_FEMALE
+
+
+def has_low_haemoglobin(chart: Chart, as_of: date) -> bool:
+    return is_below(latest_value(chart, "haemoglobin", as_of), low_haemoglobin_limit(chart, as_of))
 
 
 def has_high_mcv(chart: Chart, as_of: date) -> bool:
@@ -113,6 +116,14 @@ def neuro_certainty(chart: Chart, as_of: date) -> str:
         if has_code(chart, codelist, EXACT, SYMPTOM_WINDOW, as_of):
             return "low"
     return "none"
+
+
+NEURO_LISTS: Final = (*ALWAYS_HIGH, *HIGH_IF_NEW, "cond_cognitive_impairment_dementia")
+
+
+def neuro_ever(chart: Chart) -> bool:
+    """Reading 54: an exact code of the six lists, whenever it was."""
+    return any(any(feature.is_in(codelist, EXACT) for codelist in NEURO_LISTS) for feature in chart.features)
 
 
 def find_symptoms(chart: Chart, as_of: date) -> frozenset[str]:
@@ -180,7 +191,7 @@ def find_risk_factors(chart: Chart, as_of: date) -> frozenset[str]:
     return frozenset(found)
 
 
-# First test, tier C (reading 38)
+# First test (readings 38, 65)
 
 TIER_C_LISTS: Final = (
     "cond_autoimmune_thyroid",
@@ -201,7 +212,128 @@ TIER_C_LISTS: Final = (
 )
 
 
-def first_test_tier(chart: Chart, as_of: date) -> str:
+def exact_symptoms(chart: Chart, as_of: date) -> frozenset[str]:
+    """Reading 65, tier A: without what only broad codes say."""
+    found: set[str] = set()
+    for symptom, codelist in SYMPTOM_LISTS.items():
+        if has_code(chart, codelist, EXACT, SYMPTOM_WINDOW, as_of):
+            found.add(symptom)
+    if has_low_haemoglobin(chart, as_of):
+        found.add("anaemia")
+    if has_high_mcv(chart, as_of):
+        found.add("macrocytosis")
+    return frozenset(found)
+
+
+NOT_OF_NG239: Final = {"crohn", "malabsorption", "hiv"}  # spec 5.4, last sentences; nor is age
+
+
+def has_exact_ng239_risk(chart: Chart, as_of: date) -> bool:
+    for risk, codelists in RISK_LISTS.items():
+        if risk in NOT_OF_NG239:
+            continue
+        if any(has_code(chart, codelist, EXACT, None, as_of) for codelist in codelists):
+            return True
+    return is_medicine_current(chart, set(RISK_MEDICINES.values()), as_of)
+
+
+TIER_PRIORITY: Final = {
+    "A_symptom_and_risk": "P3",  # P2 with neuro
+    "B_signs_alone": "P2",
+    "C_new_signs": "P2",
+    "C_periodic": "P4",
+    "F_repeat_sample": "P3",
+    "D_after_surgery": "P4",
+    "E_risk_alone": "P4",
+    "none": "P9",
+}
+"""Spec 8, in the order that decides between tiers of one priority (reading 65)."""
+
+
+def tier_priority(tier: str, neuro: str) -> str:
+    if tier == "A_symptom_and_risk" and neuro != "none":
+        return "P2"
+    return TIER_PRIORITY[tier]
+
+
+def first_test_tier(chart: Chart, as_of: date, is_tier_e_on: bool = False) -> str:
+    """The most urgent tier that fits; on a tie in the order C A B F D E (reading 82)."""
+    fitting: list[str] = []
+    tier_c = metformin_tier(chart, as_of)
+    if tier_c != "none":
+        fitting.append(tier_c)
+    if exact_symptoms(chart, as_of) and has_exact_ng239_risk(chart, as_of):
+        fitting.append("A_symptom_and_risk")
+    if is_tier_b(chart, as_of):
+        fitting.append("B_signs_alone")
+    if is_latest_b12_unreadable(chart, as_of):
+        fitting.append("F_repeat_sample")
+    if any(has_code(chart, codelist, EXACT, None, as_of) for codelist in SURGERY_LISTS):
+        fitting.append("D_after_surgery")
+    if is_tier_e_on and is_tier_e(chart, as_of):
+        fitting.append("E_risk_alone")
+    neuro = neuro_certainty(chart, as_of)
+    # `min` keeps the first of equals.
+    return min(fitting, key=lambda tier: tier_priority(tier, neuro)) if fitting else "none"
+
+
+SURGERY_LISTS: Final = (
+    "proc_gastrectomy_partial",
+    "proc_gastrectomy_total",
+    "proc_ileal_resection",
+    "proc_bariatric_bypass",
+    "proc_bariatric_sleeve",
+)
+
+
+def is_tier_b(chart: Chart, as_of: date) -> bool:
+    for codelist in ("cond_macrocytosis_megaloblastic", "cond_subacute_combined_degeneration"):
+        if has_code(chart, codelist, EXACT, SYMPTOM_WINDOW, as_of):
+            return True
+    if has_high_mcv(chart, as_of):
+        return True
+    return any(
+        has_code(chart, codelist, EXACT, NEW_SYMPTOM, as_of)
+        for codelist in (*HIGH_IF_NEW, "cond_ataxia_gait")
+    )
+
+
+def is_latest_b12_unreadable(chart: Chart, as_of: date) -> bool:
+    """Tier F: of the last day with a B12 sample nothing can be read, and it is at most 90 days ago."""
+    samples = [lab for lab in chart.labs if lab.analyte in {"b12_total", "b12_active"}]
+    return _is_last_day_unreadable(samples, as_of)
+
+
+def unreadable_mma_on(chart: Chart, as_of: date) -> date | None:
+    """The day of the latest MMA sample, if nothing of it can be read and it is at most 90 days ago."""
+    samples = [lab for lab in chart.labs if lab.analyte == "mma_serum"]
+    if not _is_last_day_unreadable(samples, as_of):
+        return None
+    return max(lab.collected_on for lab in samples)
+
+
+def _is_last_day_unreadable(samples: list[Lab], as_of: date) -> bool:
+    if not samples:
+        return False
+    last_on = max(lab.collected_on for lab in samples)
+    if not is_within(REPEAT_SAMPLE_DAYS, last_on, as_of):
+        return False
+    return all(lab.value is None for lab in samples if lab.collected_on == last_on)
+
+
+def is_tier_e(chart: Chart, as_of: date) -> bool:
+    return (
+        age_on(chart.person, as_of) >= AGE_RISK
+        or supply_days(chart, "drug_ppi", as_of) > TIER_E_ACID_DAYS
+        or supply_days(chart, "drug_h2ra", as_of) > TIER_E_ACID_DAYS
+        or supply_days(chart, "drug_metformin", as_of) > TIER_E_METFORMIN_DAYS
+        or has_code(chart, "cond_vegan_low_b12_diet", EXACT, None, as_of)
+        or has_code(chart, "cond_crohn_ileal", EXACT, None, as_of)
+    )
+
+
+def metformin_tier(chart: Chart, as_of: date) -> str:
+    """Tier C (reading 38)."""
     if not is_medicine_current(chart, {"drug_metformin"}, as_of):
         return "none"
     for codelist in (*HIGH_IF_NEW, "cond_macrocytosis_megaloblastic"):
@@ -220,16 +352,16 @@ def first_test_tier(chart: Chart, as_of: date) -> str:
             dose = medication.daily_dose_ug
             if dose is not None and dose >= TIER_C_DOSE_UG:
                 return "C_periodic"
-    if metformin_days(chart, as_of) >= TIER_C_DAYS:
+    if supply_days(chart, "drug_metformin", as_of) >= TIER_C_DAYS:
         return "C_periodic"
     return "none"
 
 
-def metformin_days(chart: Chart, as_of: date) -> int:
+def supply_days(chart: Chart, codelist: str, as_of: date) -> int:
     """Reading 37: from the start of the current run of supplies, gaps of at most 30 days bridged."""
     supplies: list[tuple[date, date]] = []
     for medication in chart.medications:
-        if "drug_metformin" in medication.lists and medication.start_on is not None:
+        if codelist in medication.lists and medication.start_on is not None:
             end_on = as_of if medication.is_open else medication.end_on or medication.start_on
             supplies.append((medication.start_on, end_on))
     run_start: date | None = None
@@ -244,7 +376,7 @@ def metformin_days(chart: Chart, as_of: date) -> int:
     return (as_of - run_start).days
 
 
-# Cause and regimen (readings 41, 42)
+# Cause and regimen (readings 41, 42, 66)
 
 OTHER_MALABSORPTION: Final = (
     "cond_coeliac",
@@ -286,12 +418,21 @@ def is_positive_antibody(lab: Lab) -> bool:
     return lab.upper_limit is not None and lab.value.wholly_above(lab.upper_limit)
 
 
+def has_leber_or_tobacco_amblyopia(chart: Chart, as_of: date) -> bool:
+    return has_code(chart, "cond_leber_tobacco_amblyopia", EXACT, None, as_of)
+
+
 def find_regimen(chart: Chart, neuro: str, cause: str, as_of: date) -> str:
+    """Reading 66, after RG-P of R05."""
+    if has_leber_or_tobacco_amblyopia(chart, as_of):
+        return "RG-X"
     if neuro != "none":
         return "RG-N"
     if cause in {"total_gastrectomy", "ileal_resection", "pernicious_anaemia", "other_malabsorption"}:
         return "RG-S"
-    if cause in {"medicine", "diet", "nitrous_oxide"}:
+    if cause == "nitrous_oxide":
+        return "RG-S"
+    if cause in {"medicine", "diet"}:
         return "RG-O"
     if is_below(latest_value(chart, "haemoglobin", as_of), HB_SEVERE):
         return "RG-S"

@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from statistics import median
 from typing import Final
 
 from tests.reference.parameters import (
+    IM_INTERVAL,
+    IM_INTERVAL_MONTHLY,
+    IM_INTERVAL_NEURO,
     IM_LAPSED,
     IM_LAPSED_MONTHLY,
+    INTERVALS_LAPSED,
     LOADING_DAYS,
     LOADING_DOSES,
     LOADING_GAP,
     MONTHLY_GAP,
+    ORAL_INTERVAL,
     RX_GAP,
     TREATMENT_DOSE_UG,
     WASHOUT,
@@ -63,6 +69,7 @@ class Dose:
     start_on: date | None
     end_on: date | None  # None: open-ended, or unknown
     is_open: bool
+    daily_dose_ug: Decimal | None = None
 
 
 def dose_route(medication: Medication) -> str:
@@ -99,11 +106,14 @@ def b12_doses(chart: Chart) -> list[Dose]:
         route = dose_route(medication)
         if route == INJECTION:
             # Reading 24: an injected dose covers its date only.
-            doses.append(Dose(INJECTION, medication.start_on, medication.start_on, medication.is_open))
+            on = medication.start_on
+            doses.append(Dose(INJECTION, on, on, medication.is_open, medication.daily_dose_ug))
             continue
         if medication.daily_dose_ug is not None and medication.daily_dose_ug < TREATMENT_DOSE_UG:
             continue  # reading 25
-        doses.append(Dose(route, medication.start_on, medication.end_on, medication.is_open))
+        doses.append(
+            Dose(route, medication.start_on, medication.end_on, medication.is_open, medication.daily_dose_ug)
+        )
     return doses
 
 
@@ -140,16 +150,119 @@ def replacement_state(doses: list[Dose], as_of: date) -> str:
             return "ACTIVE_IM"
     if any(dose.route == INJECTION and dose.start_on is None and dose.is_open for dose in doses):
         return "ACTIVE_IM"  # undated, not an administration, active: current
+    current = current_supplies(doses, as_of)
+    if current:
+        latest = max(current, key=lambda dose: dose.start_on or date.min)
+        return {ORAL: "ACTIVE_ORAL", SUBLINGUAL: "ACTIVE_SL", NASAL: "ACTIVE_NASAL"}[latest.route]
+    return "LAPSED"
+
+
+def current_supplies(doses: list[Dose], as_of: date) -> list[Dose]:
+    """The supplies by mouth, under the tongue or by the nose that cover the day or ended 30 days before."""
     current: list[Dose] = []
     for dose in doses:
         if dose.route == INJECTION:
             continue
         if dose.is_open or (dose.end_on is not None and dose.end_on + timedelta(days=RX_GAP) >= as_of):
             current.append(dose)
-    if current:
-        latest = max(current, key=lambda dose: dose.start_on or date.min)
-        return {ORAL: "ACTIVE_ORAL", SUBLINGUAL: "ACTIVE_SL", NASAL: "ACTIVE_NASAL"}[latest.route]
-    return "LAPSED"
+    return current
+
+
+# Lapsed replacement (readings 51, 54)
+
+
+def first_dose_on(chart: Chart, doses: list[Dose]) -> date | None:
+    """A supply of unknown start counts from birth (27); an injection of unknown date covers nothing."""
+    days: list[date] = []
+    for dose in doses:
+        if dose.start_on is not None:
+            days.append(dose.start_on)
+        elif dose.route != INJECTION:
+            days.append(chart.person.birth_date)
+    return min(days) if days else None
+
+
+def last_injection_on(doses: list[Dose]) -> date | None:
+    injections = injection_dates(doses)
+    return injections[-1] if injections else None
+
+
+def last_supply_end(doses: list[Dose]) -> date | None:
+    ends = [dose.end_on for dose in doses if dose.route != INJECTION and dose.end_on is not None]
+    return max(ends) if ends else None
+
+
+def injection_interval(doses: list[Dose], has_neuro_code_ever: bool) -> int:
+    """Spec 5.1."""
+    if is_monthly(injection_dates(doses)):
+        return IM_INTERVAL_MONTHLY
+    return IM_INTERVAL_NEURO if has_neuro_code_ever else IM_INTERVAL
+
+
+def is_gap_over_two_intervals(doses: list[Dose], has_neuro_code_ever: bool, as_of: date) -> bool:
+    """Reading 54: counted from the last day covered, an injection on a tie. Unknown days: long ago."""
+    injected, supplied = last_injection_on(doses), last_supply_end(doses)
+    if injected is not None and (supplied is None or injected >= supplied):
+        interval = injection_interval(doses, has_neuro_code_ever)
+        return (as_of - injected).days > INTERVALS_LAPSED * interval
+    if supplied is not None:
+        return (as_of - supplied).days > INTERVALS_LAPSED * ORAL_INTERVAL
+    return True
+
+
+# The present course (reading 67)
+
+
+@dataclass(frozen=True)
+class Course:
+    """The doses of the present replacement; no start where a supply began on an unknown day."""
+
+    start_on: date | None
+    injections: list[date]
+
+
+def present_course(doses: list[Dose], state: str) -> Course | None:
+    if state in {"NEVER", "LAPSED"}:
+        return None
+    dated = [dose for dose in doses if dose.route != INJECTION or dose.start_on is not None]
+    course: list[Dose] = []
+    holds_until = date.min
+    for dose in sorted(dated, key=lambda each: each.start_on or date.min):
+        if dose.start_on is not None and dose.start_on > holds_until:
+            course = []
+        course.append(dose)
+        holds_until = max(holds_until, _bridged_until(dose))
+    # An undated injection that is in force now belongs to the present course, from nobody knows when.
+    is_dateless = any(dose.route == INJECTION and dose.start_on is None and dose.is_open for dose in doses)
+    starts = [dose.start_on for dose in course]
+    start_on: date | None = None
+    if starts and not is_dateless and None not in starts:
+        start_on = min(start for start in starts if start is not None)
+    return Course(start_on, injection_dates(course))
+
+
+def _bridged_until(dose: Dose) -> date:
+    """The last day on which another dose still belongs to the same course."""
+    if dose.route == INJECTION:
+        assert dose.start_on is not None
+        return dose.start_on + timedelta(days=IM_LAPSED)
+    if dose.is_open:
+        return date.max
+    return date.min if dose.end_on is None else dose.end_on + timedelta(days=RX_GAP)
+
+
+def is_cyanocobalamin_current(chart: Chart, as_of: date) -> bool:
+    """Reading 79, C05: supply as in 37; an injection counts for 105 days."""
+    for medication in chart.medications:
+        if not any(name.startswith("drug_b12_cyanocobalamin") for name in medication.lists):
+            continue
+        is_injected = dose_route(medication) == INJECTION
+        if is_injected and medication.start_on is not None:
+            if 0 <= (as_of - medication.start_on).days <= IM_LAPSED:
+                return True
+        elif is_supply_current(medication, as_of):
+            return True
+    return False
 
 
 def is_confounded(doses: list[Dose], birth_date: date, sampled_on: date) -> bool:

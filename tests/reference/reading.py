@@ -160,6 +160,14 @@ UNITS: Final[dict[str, dict[str, tuple[str, Decimal]]]] = {
         "ug/l": ("ug/L", Decimal("8.468")),
         "ng/ml": ("ng/mL", Decimal("8.468")),
     },
+    "homocysteine": {
+        "umol/l": ("umol/L", ONE),
+        "nmol/ml": ("umol/L", ONE),
+        "mg/l": ("mg/L", Decimal("7.397")),
+    },
+    # Compared in the unit reported, each with its own printed limit, so nothing is converted.
+    "folate_serum": {"ug/l": ("ug/L", ONE), "ng/ml": ("ug/L", ONE), "nmol/l": ("nmol/L", ONE)},
+    "potassium": {"mmol/l": ("mmol/L", ONE), "meq/l": ("mmol/L", ONE)},
     "creatinine": {"umol/l": ("umol/L", ONE), "mg/dl": ("mg/dL", Decimal("88.42"))},
     "haemoglobin": {
         "g/l": ("g/L", ONE),

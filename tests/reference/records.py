@@ -43,6 +43,9 @@ LAB_LISTS: Final = {
     "lab_mcv": "mcv",
     "lab_platelets": "platelets",
     "lab_intrinsic_factor_ab": "intrinsic_factor_ab",
+    "lab_homocysteine": "homocysteine",
+    "lab_folate_serum": "folate_serum",
+    "lab_potassium": "potassium",
 }
 NO_UNIT_NEEDED: Final = {"intrinsic_factor_ab"}  # reading 14
 
@@ -64,6 +67,12 @@ CKD_3_TO_5_SNOMED: Final = {"433144002", "700378005", "700379002", "431857002", 
 CKD_3_TO_5_OMOP: Final = {"443611"}
 
 
+# Reading 79, C02: the codes that state alcohol dependence, and eating disorder, within their lists.
+ALCOHOL_DEPENDENCE_PREFIX: Final = "F102"
+ALCOHOL_DEPENDENCE: Final = {("SNOMED-CT", "7200002"), ("SNOMED-CT", "191811004"), ("OMOP", "4218106")}
+EATING_DISORDER_PREFIX: Final = "F50"
+
+
 @dataclass(frozen=True)
 class Person:
     patient_id: str
@@ -73,6 +82,7 @@ class Person:
     registered_on: date | None
     deregistered_on: date | None
     deceased_on: date | None
+    ethnicity: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,7 @@ class Lab:
     reported_unit: str | None
     upper_limit: Decimal | None  # the laboratory's own, as reported
     common_upper_limit: Decimal | None
+    lower_limit: Decimal | None  # as reported
     key: tuple[object, ...]
 
     @property
@@ -120,6 +131,8 @@ class Feature:
     resolved_on: date | None
     is_resolved: bool  # status says so
     states_ckd_3_to_5: bool
+    states_alcohol_dependence: bool
+    states_eating_disorder: bool
     length_cm: Decimal | None
     status: str
     key: tuple[object, ...]
@@ -174,6 +187,7 @@ def read_person(rows: list[Row], zone: ZoneInfo) -> Person | None:
         registered_on=dates["registered_on"],
         deregistered_on=dates["deregistered_on"],
         deceased_on=dates["deceased_on"],
+        ethnicity=row.get("ethnicity") or "",
     )
 
 
@@ -265,6 +279,7 @@ def read_lab(row: Row, person: Person, as_of: date, codelists: Codelists, zone: 
     common: Interval | None = None
     unit: str | None = None
     limit: Decimal | None = None
+    lower_limit: Decimal | None = None
     common_limit: Decimal | None = None
     # A withdrawn version says nothing, so its value need not be readable.
     if status not in WITHDRAWN:
@@ -274,6 +289,7 @@ def read_lab(row: Row, person: Person, as_of: date, codelists: Codelists, zone: 
         if isinstance(number, Interval):
             value = common = number
             limit = common_limit = read_number(row.get("reference_high"))  # reading 33
+            lower_limit = read_number(row.get("reference_low"))
             if analyte not in NO_UNIT_NEEDED:
                 known_unit = read_unit(analyte, row.get("unit"))
                 if known_unit is None:
@@ -298,6 +314,7 @@ def read_lab(row: Row, person: Person, as_of: date, codelists: Codelists, zone: 
         reported_unit=row.get("unit"),
         upper_limit=limit,
         common_upper_limit=common_limit,
+        lower_limit=lower_limit,
         key=record_key(row, "result_id", "test_name"),
     )
 
@@ -483,6 +500,8 @@ def _feature(
     if on is not None and (not is_in_lifetime(person, on) or on > as_of):
         return None
     code = (row.get("code") or "").replace(".", "").upper()
+    system = read_system(row.get("code_system"))
+    is_icd = system in {"ICD-10", "ICD-10-CM"}
     return Feature(
         # A code is looked up in every list of conditions and procedures, whichever table it comes from.
         lists={name: breadth for name, breadth in lists.items() if name.startswith(("cond_", "proc_"))},
@@ -491,6 +510,11 @@ def _feature(
         is_resolved=status in {"resolved", "inactive", "remission"},
         states_ckd_3_to_5="cond_ckd" in lists
         and (code.startswith(CKD_3_TO_5_PREFIXES) or code in CKD_3_TO_5_SNOMED or code in CKD_3_TO_5_OMOP),
+        states_alcohol_dependence="cond_alcohol_misuse" in lists
+        and ((is_icd and code.startswith(ALCOHOL_DEPENDENCE_PREFIX)) or (system, code) in ALCOHOL_DEPENDENCE),
+        states_eating_disorder="cond_vegan_low_b12_diet" in lists
+        and is_icd
+        and code.startswith(EATING_DISORDER_PREFIX),
         length_cm=read_number(row.get("length_cm")),
         status=status,
         key=record_key(row, id_column, "name"),

@@ -168,7 +168,11 @@ def pregnancy_total(chart: Chart, doses: list[Dose], as_of: date) -> Result | No
 
 
 def has_renal_caveat(chart: Chart, mma_on: date) -> bool:
-    """eGFR below 60 near the MMA: reported, else computed from creatinine, else a CKD 3-5 code."""
+    return kidney_function(chart, mma_on) == "below_60"
+
+
+def kidney_function(chart: Chart, mma_on: date) -> str:
+    """below_60, at_least_60 or unknown: reported eGFR, else computed from creatinine, else a CKD 3-5 code."""
     reported: list[tuple[Lab, bool]] = []
     for lab in chart.labs:
         if lab.analyte == "egfr" and lab.common is not None:
@@ -183,7 +187,7 @@ def has_renal_caveat(chart: Chart, mma_on: date) -> bool:
     ]
     nearest = _nearest(reported, mma_on)
     if nearest is not None:
-        return nearest
+        return "below_60" if nearest else "at_least_60"
 
     computed: list[tuple[Lab, bool]] = []
     for lab in chart.labs:
@@ -200,9 +204,8 @@ def has_renal_caveat(chart: Chart, mma_on: date) -> bool:
                 computed.append((lab, False))
     nearest = _nearest(computed, mma_on)
     if nearest is not None:
-        return nearest
-
-    return any(feature.states_ckd_3_to_5 for feature in chart.features)
+        return "below_60" if nearest else "at_least_60"
+    return "below_60" if any(feature.states_ckd_3_to_5 for feature in chart.features) else "unknown"
 
 
 def _nearest(labs: list[tuple[Lab, bool]], mma_on: date) -> bool | None:
@@ -275,7 +278,13 @@ def mma_class(chart: Chart, lab: Lab) -> str:
 
 
 def usable_mmas(chart: Chart, doses: list[Dose]) -> list[Mma]:
-    """One MMA a day that answers something: off replacement, readable, one class; earliest first."""
+    """The MMAs of days off replacement."""
+    birth_date = chart.person.birth_date
+    return [mma for mma in interpretable_mmas(chart) if not is_confounded(doses, birth_date, mma.sampled_on)]
+
+
+def interpretable_mmas(chart: Chart) -> list[Mma]:
+    """One MMA a day that answers something: readable, one class; earliest first."""
     if any(feature.is_in("cond_inherited_mma_exclude", EXACT) for feature in chart.features):
         return []  # spec 6.3: not interpretable
     by_day: dict[date, list[Lab]] = {}
@@ -284,8 +293,6 @@ def usable_mmas(chart: Chart, doses: list[Dose]) -> list[Mma]:
             by_day.setdefault(lab.collected_on, []).append(lab)
     usable: list[Mma] = []
     for day in sorted(by_day):
-        if is_confounded(doses, chart.person.birth_date, day):
-            continue
         highest = min(
             by_day[day], key=lambda lab: (*value_preference(lab), lab.record_id or "", lab.reported)
         )

@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from rules.loader import load_pack
+from flows import stages
+from rules.loader import held_packs, load_pack
+from rules.model import Pack
 from tests.night import Publication, screened_tables
 from tests.patients import Row, case_tables, story
 from transforms.intervals import band_of
 from transforms.normalise import normalise
 from transforms.results import b12_class, low_possible, mma_class
 
-PACK = load_pack("b12/1.0.0")
-CASES = Path(__file__).parents[2] / "rules" / "packs" / "b12" / "1.0.0" / "cases.md"
+FIRST = "b12/1.0.0"
+SHIPPED = {ref: load_pack(ref) for ref in held_packs()}
+PACK = SHIPPED[FIRST]
+SHELF = Path(__file__).parents[2] / "rules" / "packs"
 
 
 def rows_of(kind: str) -> list[Row]:
-    return [row for table in case_tables(CASES) if table.kind == kind for row in table.rows]
+    """Rows of every pack's tables of a kind; column `pack` says whose they are."""
+    return [
+        row | {"pack": ref}
+        for ref in SHIPPED
+        for table in case_tables(SHELF / ref / "cases.md")
+        if table.kind == kind
+        for row in table.rows
+    ]
 
 
-def read(analyte: str, reported: str, unit: str, limit: str | None = None) -> pl.LazyFrame:
+def name_of(case: Row) -> str:
+    """What was asked, after the pack if it is not the first one; expectations stay out."""
+    asked = [
+        case[name]
+        for name in ("person", "analyte", "reported", "value", "unit", "age", "eGFR")
+        if name in case
+    ]
+    return " ".join(asked if case["pack"] == FIRST else [case["pack"], *asked])
+
+
+def read(analyte: str, reported: str, unit: str, limit: str | None = None, pack: str = FIRST) -> pl.LazyFrame:
     given = {
         "concept": analyte,
         "value": reported,
@@ -38,7 +60,7 @@ def read(analyte: str, reported: str, unit: str, limit: str | None = None) -> pl
         "collected_at": pl.Datetime("us"),
         "decimal_comma": pl.Boolean,
     }
-    return normalise(pl.LazyFrame([given], schema=schema), PACK)
+    return normalise(pl.LazyFrame([given], schema=schema), SHIPPED[pack])
 
 
 def only(frame: pl.LazyFrame) -> dict[str, object]:
@@ -46,11 +68,12 @@ def only(frame: pl.LazyFrame) -> dict[str, object]:
     return row
 
 
-@pytest.mark.parametrize("case", rows_of("b12_class"), ids=lambda case: f"{case['reported']} {case['unit']}")
+@pytest.mark.parametrize("case", rows_of("b12_class"), ids=name_of)
 def test_class_of_one_b12(case: Row) -> None:
+    pack = SHIPPED[case["pack"]]
     row = only(
-        read(case["analyte"], case["reported"], case["unit"]).with_columns(
-            result_class=b12_class(PACK), possible=low_possible(PACK)
+        read(case["analyte"], case["reported"], case["unit"], pack=case["pack"]).with_columns(
+            result_class=b12_class(pack), possible=low_possible(pack)
         )
     )
     assert row["problem"] is None
@@ -60,55 +83,76 @@ def test_class_of_one_b12(case: Row) -> None:
     assert ("yes" if possible else "no") == case["low_possible"]
 
 
-@pytest.mark.parametrize(
-    "case", rows_of("mma_class"), ids=lambda case: f"{case['reported']} age {case['age']} eGFR {case['eGFR']}"
-)
+@pytest.mark.parametrize("case", rows_of("mma_class"), ids=name_of)
 def test_class_of_one_mma(case: Row) -> None:
     egfr = None if case["eGFR"] == "none" else float(case["eGFR"])
-    renal_limit = PACK.number("egfr_caveat")
+    pack = SHIPPED[case["pack"]]
+    renal_limit = pack.number("egfr_caveat")
     row = only(
-        read("lab_mma_serum", case["reported"], case["unit"], case["laboratory limit"])
+        read("lab_mma_serum", case["reported"], case["unit"], case["laboratory limit"], case["pack"])
         .with_columns(
             age_at_sample=pl.lit(int(case["age"])),
             is_renal=pl.lit(egfr is not None and egfr < renal_limit),
             has_inherited_disorder=pl.lit(False),
         )
-        .with_columns(result_class=mma_class(PACK))
+        .with_columns(result_class=mma_class(pack))
     )
     answers = row["result_class"] not in ("AMBIGUOUS", "NOT_INTERPRETABLE")
     assert (row["result_class"] if answers else "NONE") == case["class"]
 
 
-@pytest.mark.parametrize("case", rows_of("value"), ids=lambda case: case["reported"])
+@pytest.mark.parametrize("case", rows_of("value"), ids=name_of)
 def test_reading_a_value(case: Row) -> None:
     reported = case["reported"]
-    row = only(read("lab_b12_total", reported, "ng/L"))
+    row = only(read("lab_b12_total", reported, "ng/L", pack=case["pack"]))
     assert row["value_kind"] == case["kind"]
     assert (row["problem"] or "none") == case["problem"]
 
 
-@pytest.mark.parametrize("case", rows_of("unit"), ids=lambda case: f"{case['analyte']} {case['unit']}")
+@pytest.mark.parametrize("case", rows_of("unit"), ids=name_of)
 def test_converting_a_value(case: Row) -> None:
-    row = only(read(case["analyte"], case["value"], case["unit"]))
+    row = only(read(case["analyte"], case["value"], case["unit"], pack=case["pack"]))
     assert (row["problem"] or "none") == case["problem"]
     if case["normal"] not in ("", "none"):
         assert row["low_normal"] == pytest.approx(float(case["normal"]), abs=1e-6)
 
 
-STORIES = rows_of("story")
+def with_word(parameter: str, value: str) -> Pack:
+    changed = replace(PACK.parameters[parameter], value=value)
+    return replace(PACK, parameters={**PACK.parameters, parameter: changed})
+
+
+def with_exact_codes(concept: str) -> Pack:
+    breadth = pl.when(pl.col("concept") == concept).then(pl.lit("exact")).otherwise("breadth")
+    return replace(PACK, codes=PACK.codes.with_columns(breadth=breadth))
+
+
+PACKS = {
+    **{(ref, "story"): pack for ref, pack in SHIPPED.items()},
+    (FIRST, "story_exact_nitrous_oxide"): with_exact_codes("cond_nitrous_oxide_misuse"),
+    (FIRST, "story_tier_e"): with_word("first_test_tier_e", "on"),
+    (FIRST, "story_symptomatic_only"): with_word("mma_for", "symptomatic_only"),
+}
+"""Pack and kind of story -> the pack it is told for: as shipped, or as a site may change it."""
+STORIES = [{"kind": kind} | row for ref, kind in PACKS for row in rows_of(kind) if row["pack"] == ref]
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Publication]:
-    """One whole night per as-of date, with everybody whose story is told for it."""
-    told: dict[str, dict[str, list[Row]]] = {}
+def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Publication]:
+    """One whole night per pack, kind of story and as-of date, with everybody whose story is told for it."""
+    told: dict[tuple[str, str, str], dict[str, list[Row]]] = {}
     for case in STORIES:
         for table, rows in story(case["person"], case["story"], date.fromisoformat(case["as_of"])).items():
-            told.setdefault(case["as_of"], {}).setdefault(table, []).extend(rows)
-    return {
-        as_of: screened_tables(tables, tmp_path_factory.mktemp("night"), date.fromisoformat(as_of))
-        for as_of, tables in told.items()
-    }
+            told.setdefault((case["pack"], case["kind"], case["as_of"]), {}).setdefault(table, []).extend(
+                rows
+            )
+    found = {}
+    for (ref, kind, as_of), tables in told.items():
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(stages, "_loaded", lambda *_, key=(ref, kind), **__: PACKS[key])
+            home = tmp_path_factory.mktemp("night")
+            found[ref, kind, as_of] = screened_tables(tables, home, date.fromisoformat(as_of))
+    return found
 
 
 def expected_lists(text: str) -> Iterator[tuple[str, str, str | None]]:
@@ -118,9 +162,9 @@ def expected_lists(text: str) -> Iterator[tuple[str, str, str | None]]:
             yield words[0], words[1], words[2] if len(words) > 2 else None
 
 
-@pytest.mark.parametrize("case", STORIES, ids=lambda case: case["person"])
-def test_story(case: Row, nights: dict[str, Publication]) -> None:
-    night = nights[case["as_of"]]
+@pytest.mark.parametrize("case", STORIES, ids=name_of)
+def test_story(case: Row, nights: dict[tuple[str, str, str], Publication]) -> None:
+    night = nights[case["pack"], case["kind"], case["as_of"]]
     decision, also = case["expected"], ""
     if " & " in decision:
         decision, also = decision.split(" & ", 1)
@@ -134,7 +178,7 @@ def test_story(case: Row, nights: dict[str, Publication]) -> None:
     for name, _, regimen in expected_lists(lists):
         if regimen:
             assert listed[name]["regimen_id"] == regimen
-    for fact, word in re.findall(r"(\w+) ([\w/-]+)", also):
+    for fact, word in re.findall(r"(\w+) ([\w/.-]+)", also):
         assert str(person[fact]) == word
 
 

@@ -265,8 +265,8 @@ def test_explain_says_which_rule_held_and_why_the_others_did_not(tmp_path):
     screen(small_extract(tmp_path / "in"), tmp_path / "out")
     result = ask("explain", "p1", "--output", tmp_path / "out")
     assert result.exit_code == 0
-    assert "not held  R01.deceased: eligibility is eligible, needs deceased" in result.stdout
-    assert "held      R11" in result.stdout
+    assert "false       R01.deceased: eligibility is eligible, needs deceased" in result.stdout
+    assert "true        R11: " in result.stdout
     assert "On b12_replacement, P2" in result.stdout
     account = json.loads(ask("explain", "p1", "--output", tmp_path / "out", "--json").stdout)
     (decision,) = account["decisions"]

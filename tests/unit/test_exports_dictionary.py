@@ -7,6 +7,7 @@ import pytest
 
 from exports.dictionary import data_dictionary_markdown, readme_text
 from exports.wording import LIST_MEANINGS, LIST_TITLES, SIGN_OFF_STATES_IN_WORDS
+from schemas.code_use import FALLING_COLUMNS, UNLISTED_COLUMNS
 from schemas.published import WORKLIST_COLUMNS, Column
 from schemas.vocabulary import LISTS, SIGN_OFF_STATES
 
@@ -28,7 +29,8 @@ def test_every_list_and_state_has_its_words() -> None:
 def test_the_dictionary_has_every_column_in_order() -> None:
     lines = [line for line in data_dictionary_markdown().splitlines() if line.startswith("| `")]
     names = [line.split("`")[1] for line in lines]
-    assert names == [*LISTS, *(column.name for column in WORKLIST_COLUMNS)]
+    columns = (*WORKLIST_COLUMNS, *UNLISTED_COLUMNS, *FALLING_COLUMNS)
+    assert names == [*LISTS, *(column.name for column in columns)]
     assert "| `due_on` | date (yyyy-mm-dd) | " in data_dictionary_markdown()
 
 
@@ -56,7 +58,7 @@ def test_the_readme_says_what_a_reader_must_know() -> None:
         "Pack b12/1.0.0 is a draft.",
         "State: draft, that is, not clinically signed off.",
         "take one leading apostrophe off",
-        "Cautions are not computed by this version",
+        "Only what is recorded and coded is seen",
         "ordered by priority, then due date",
         "hides counts of 1 to 4",
     ):

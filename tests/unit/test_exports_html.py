@@ -68,6 +68,14 @@ SUMMARY: dict[str, Any] = {
             "quarantined": 451,
         }
     ],
+    "not_seen": {
+        "places": [
+            {"place": "lab_b12_total", "why": "unit_missing", "people": 41},
+            {"place": "medications", "why": "date_unreadable", "people": 2},
+        ],
+        "decision_rows": [{"row": "R11", "people": 41}],
+        "absent_tables": [{"table": "orders", "facts": ["mma_order_open"], "decision_rows": []}],
+    },
     "notes": ["The table `orders` was absent."],
     "suppress_below": 5,
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.screen import screen
+from tests.reference.screen import Decision, screen
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "sample_data" / "clinic_demo"
@@ -23,8 +23,32 @@ TABLES = ("patients", "labs", "medications", "conditions", "procedures", "orders
 WRITTEN = (*(f"{table}.csv" for table in TABLES), "cast.csv", "dirt.csv", "README.md")
 # The rows pack b12/1.0.0 holds.
 HELD_ROWS = (
-    *("R01", "R02", "R03", "R09", "R10", "R11", "R12", "R20", "R22"),
-    *("R24", "R25", "R26", "R27", "R28", "R29", "R40", "R50"),
+    *(
+        "R01",
+        "R02",
+        "R03",
+        "R04",
+        "R05",
+        "R06",
+        "R07",
+        "R08",
+        "R09",
+        "R10",
+        "R11",
+        "R12",
+        "R20",
+        "R21",
+        "R22",
+    ),
+    *("R23", "R24", "R25", "R26", "R27", "R28", "R29", "R39", "R40", "R41", "R49", "R50"),
+)
+# It asks for an exact code of nitrous oxide misuse, and no verified one is known.
+ROWS_OUT_OF_REACH = {"R08"}
+FOLLOW_UP_ITEMS = ("F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F10")
+ITEMS_WITH_OVERDUE = ("F1", "F2", "F3", "F4", "F5", "F6")
+CAUTIONS = (
+    *("C01", "C02", "C03", "C04", "C05", "C06", "C07", "C09", "C10", "C11"),
+    *("C12", "C13", "C14a", "C14b", "C15", "C16", "C17", "C18", "C19", "C20"),
 )
 LISTS = ("mma_testing", "b12_replacement", "first_b12_test", "follow_up", "safety_review")
 FATES = {
@@ -58,6 +82,23 @@ def written_anew(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def decisions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Decision]:
+    """The slow reading of the whole demonstration."""
+    folder = tmp_path_factory.mktemp("codelists")
+    # Only the lists themselves: the folder also holds a table of exceptions to them.
+    for kind in ("cond", "drug", "lab", "proc"):
+        for codelist in (ROOT / "rules" / "codelists").glob(f"{kind}_*.csv"):
+            shutil.copy(codelist, folder)
+    tables = {
+        table: [
+            {column: cell or None for column, cell in row.items()} for row in rows_of(DEMO / f"{table}.csv")
+        ]
+        for table in TABLES
+    }
+    return screen(tables, date(2026, 6, 30), folder)
+
+
 def test_program_writes_these_files_and_no_others(written_anew: Path) -> None:
     assert sorted(file.name for file in written_anew.iterdir()) == sorted(WRITTEN)
 
@@ -73,7 +114,7 @@ def test_screen_toml_fixes_the_date() -> None:
 
 def test_every_held_decision_row_has_people() -> None:
     people = Counter(row["expected_rule_id"] for row in rows_of(DEMO / "cast.csv"))
-    assert set(people) == set(HELD_ROWS)
+    assert set(people) == set(HELD_ROWS) - ROWS_OUT_OF_REACH
     assert min(people.values()) >= 2
 
 
@@ -83,10 +124,42 @@ def test_every_held_decision_row_has_a_near_miss() -> None:
     assert missed == set(HELD_ROWS)
 
 
+def marks(column: str) -> set[str]:
+    """Every "name:word" of a column of the cast."""
+    return {mark for row in rows_of(DEMO / "cast.csv") for mark in row[column].split("; ") if mark}
+
+
+def test_every_follow_up_item_is_due_for_somebody_and_overdue_where_it_can_be() -> None:
+    expected = {f"{item}:due" for item in FOLLOW_UP_ITEMS} | {
+        f"{item}:overdue" for item in ITEMS_WITH_OVERDUE
+    }
+    assert marks("expected_follow_up_items") == expected
+
+
+def test_every_caution_is_somebodys() -> None:
+    assert {mark.split(":")[0] for mark in marks("expected_cautions")} == set(CAUTIONS)
+
+
+def test_every_tier_but_the_one_switched_off_has_people(decisions: dict[str, Decision]) -> None:
+    cast = {row["patient_id"] for row in rows_of(DEMO / "cast.csv")}
+    of_the_cast = [decision for decision in decisions.values() if decision.patient_id in cast]
+    assert {decision.tier for decision in of_the_cast} == {"none", "A", "B", "C", "D", "F"}
+
+
+def test_somebody_is_on_safety_review_only() -> None:
+    alone = [row for row in rows_of(DEMO / "cast.csv") if row["expected_lists"] == "safety_review:P2"]
+    assert {row["expected_cautions"] for row in alone} == {"C01:medium"}
+
+
+def test_every_list_and_every_priority_of_follow_up_is_somebodys() -> None:
+    assert {mark.split(":")[0] for mark in marks("expected_lists")} == set(LISTS)
+    assert {f"follow_up:P{n}" for n in (1, 2, 4)} <= marks("expected_lists")
+
+
 def test_each_person_of_the_cast_is_one_well_formed_patient() -> None:
     patients = Counter(row["patient_id"] for row in rows_of(DEMO / "patients.csv"))
     cast = [row["patient_id"] for row in rows_of(DEMO / "cast.csv")]
-    assert len(cast) == len(set(cast)) == 207
+    assert len(cast) == len(set(cast)) == 326
     assert all(patients[person] == 1 for person in cast)
 
 
@@ -96,22 +169,21 @@ def test_expected_lists_are_lists_with_priorities() -> None:
         assert all(name in LISTS and priority in ("P1", "P2", "P3", "P4") for name, priority in items), row
 
 
-def test_hand_derived_expectations_meet_the_slow_reading(tmp_path: Path) -> None:
-    # Only the lists themselves: the folder also holds a table of exceptions to them.
-    for kind in ("cond", "drug", "lab", "proc"):
-        for codelist in (ROOT / "rules" / "codelists").glob(f"{kind}_*.csv"):
-            shutil.copy(codelist, tmp_path)
-    tables = {
-        table: [
-            {column: cell or None for column, cell in row.items()} for row in rows_of(DEMO / f"{table}.csv")
-        ]
-        for table in TABLES
-    }
-    decisions = screen(tables, date(2026, 6, 30), tmp_path)
+def test_hand_derived_expectations_meet_the_slow_reading(decisions: dict[str, Decision]) -> None:
     for row in rows_of(DEMO / "cast.csv"):
         decision = decisions[row["patient_id"]]
-        lists = "; ".join(f"{name}:{decision.lists[name]}" for name in LISTS if name in decision.lists)
-        assert (decision.rule_id, lists) == (row["expected_rule_id"], row["expected_lists"]), row["why"]
+        lists = [f"{name}:{decision.lists[name]}" for name in LISTS if name in decision.lists]
+        cautions = [f"{caution}:{severity}" for caution, severity in decision.cautions.items()]
+        items = [
+            f"{name}:{'overdue' if item.is_overdue else 'due'}"
+            for name, item in decision.follow_up_items.items()
+        ]
+        assert (decision.rule_id, *map("; ".join, (lists, cautions, items))) == (
+            row["expected_rule_id"],
+            row["expected_lists"],
+            row["expected_cautions"],
+            row["expected_follow_up_items"],
+        ), row["why"]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -31,6 +31,7 @@ def test_defaults():
     assert (settings.limits.refused_share, settings.limits.refused_share_min_rows) == (0.20, 50)
     assert (settings.limits.volume_drop, settings.limits.suppress_below) == (0.5, 5)
     assert settings.schedule.cron == "30 3 * * *"
+    assert (settings.codelists.switched_on, settings.codelists.report) == ((), True)
     assert settings.screen.as_of is None
     assert settings.warehouse == Path("out/warehouse.duckdb")
 
@@ -39,6 +40,7 @@ def test_example_configuration_loads_and_shows_the_defaults():
     settings = load(ROOT / "config" / "example.toml", {})
     plain = load(None, {})
     assert settings.limits == plain.limits
+    assert settings.codelists == plain.codelists
     assert settings.engine == plain.engine
     assert settings.schedule == plain.schedule
     source = settings.source_settings()[0]
@@ -81,6 +83,8 @@ def test_an_unknown_word_is_named_with_the_nearest_known_one(tmp_path, text, pla
     [
         ("[limits]\nrefused_share = 1.5", "limits.refused_share"),
         ("[limits]\nrefused_share = 'much'", "limits.refused_share"),
+        ("[limits]\nunlisted_min_rows = 4", "limits.unlisted_min_rows"),
+        ("[codelists]\nswitched_on = 'cond_glossitis'", "codelists.switched_on"),
         ("[screen]\nas_of = '31/02/2024'", "screen.as_of"),
         ("[engine]\nmemory_limit = 'lots'", "engine.memory_limit"),
         ("[schedule]\ncron = '30 3 * *'", "schedule.cron"),

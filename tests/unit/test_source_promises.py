@@ -113,6 +113,8 @@ LENGTHS_AND_PLACES = {
     "sql/ddl/macro_iso_at.sql": {10, 26},
     "sql/ddl/macro_offset_at.sql": {60},
     "sql/ledger/fingerprint.sql": {64, 2**64, 2**64 - 1},
+    "sql/ledger/opt_out_sums.sql": {64, 2**64 - 1},
+    "sql/ledger/code_use_sums.sql": {64, 31, 2**64 - 1},
 }
 
 

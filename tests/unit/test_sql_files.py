@@ -48,6 +48,7 @@ VALUES = {
     "counts": "{}",
     "as_of_end": datetime(2026, 6, 30, 23, 59, 59),
     "stored_rows": STORED_ROWS,
+    "min_rows": 1,
 }
 # What the warehouse itself makes before these statements, in frames or views.
 GIVEN = {
@@ -66,6 +67,7 @@ PREPARED = (
     "staging/scope",
     "staging/spelling",
     "staging/patients_reported",
+    "staging/code_uses_begun",
     "merge/known_labs",
     "merge/in_force",
     "merge/no_same_sample",
@@ -78,6 +80,7 @@ def text_of(name: str, table: str, folder: Path) -> str:
     names = {
         "table": table,
         "name": "put_here",
+        "named": "code",
         "columns": "run_id" if name == "ledger/published" else "c0, c1",
         "raw_columns": ", ".join(RAW_COLUMNS[table]),
         "stored_rows": str(STORED_ROWS),
@@ -108,6 +111,10 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duck
         for table in TABLES:
             query = text_of(f"ledger/quarantine_{table}", table, folder).rstrip().rstrip(";")
             run(connection, f"create temp table quarantined_{table} as {query}")
+        connection.execute(
+            "create temp table code_counts (code_system varchar, code varchar, reported_name varchar, "
+            "rows bigint, first_person varchar, last_person varchar)"
+        )
         connection.execute("create temp view every_column as select 'a' as c0, 'b' as c1, 0 as part_index")
         connection.execute(
             "create temp table reject_errors "

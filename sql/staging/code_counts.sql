@@ -1,0 +1,20 @@
+-- One row per code and name as written in a group of files, with its rows; only people who did not opt out count.
+create or replace temp table code_counts as
+select
+    extract.code_system,
+    extract.code,
+    {named} as reported_name, -- noqa: LT01
+    count(*) as rows,
+    min(extract.patient_id) as first_person,
+    max(extract.patient_id) as last_person
+from extract
+semi join work.people
+    on
+        people.source = $source
+        and people.patient_id
+        = case
+            when contains(extract.patient_id, ' ') or strlen(extract.patient_id) <> length(extract.patient_id)
+                then tidy(extract.patient_id)
+            else extract.patient_id
+        end
+group by all;

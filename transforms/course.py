@@ -1,0 +1,117 @@
+"""The present course of B12 replacement: when it began, how it is given, and the blood counts around its start."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from rules.model import Pack
+from transforms.clues import HAEMOGLOBIN, MCV, PLATELETS
+from transforms.inputs import record_order
+from transforms.intervals import wholly_above, wholly_below
+
+COUNTS = (HAEMOGLOBIN, MCV, PLATELETS)
+ON_REPLACEMENT = ("LOADING", "ACTIVE_IM", "ACTIVE_ORAL", "ACTIVE_SL", "ACTIVE_NASAL")
+
+
+def last_course(dosed: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
+    """One row per person with a dose: the last course of replacement, present if replacement is.
+
+    Columns: person_key, course_start_on (null: unknown), has_injection, latest_gap_days (between the last two days
+    with an injection; null with fewer). A new course begins where the one before has run out: longer after an
+    injection than its interval with margin, or after a supply's end than the gap allowed. Needs the columns of
+    `replacement.doses`. Source: specification 10; 5.1 for the margins.
+    """
+    is_injected = pl.col("form") == "im"
+    lasts_to = (
+        pl.when("is_open")
+        .then(pl.lit(date.max))
+        .when(is_injected)
+        .then(pl.col("start_on") + pl.duration(days=pack.days("im_lapsed_days")))
+        .otherwise(pl.col("covered_to") + pl.duration(days=pack.days("rx_gap_days")))
+    )
+    begins = (pl.col("start_on") > pl.col("lasted_to")).fill_null(False)
+    injected_on = pl.col("start_on").filter(is_injected).drop_nulls().unique().sort()
+    return (
+        dosed.select("person_key", "start_on", "form", lasts_to=lasts_to.fill_null(date.min))
+        .sort("person_key", "start_on", "lasts_to", nulls_last=False)
+        .with_columns(lasted_to=pl.col("lasts_to").cum_max().shift(1).over("person_key"))
+        .with_columns(course=begins.cast(pl.UInt32).cum_sum().over("person_key"))
+        .filter(pl.col("course") == pl.col("course").max().over("person_key"))
+        .group_by("person_key")
+        .agg(
+            course_start_on=pl.when(pl.col("start_on").is_null().any().not_()).then(pl.col("start_on").min()),
+            has_injection=is_injected.any(),
+            latest_gap_days=injected_on.diff().last().dt.total_days(),
+        )
+    )
+
+
+def counts_at_start(courses: pl.LazyFrame, observations: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
+    """One row per person and blood count with a baseline: the latest result on or before the start of the course.
+
+    Needs person_key, course_start_on, sex and is_pregnant of `courses`. Columns: person_key, concept, is_abnormal
+    (low haemoglobin by sex and pregnancy, high MCV, low platelets), is_severe (haemoglobin), later_on and
+    is_still_abnormal of the latest result after the start (null where there is none), each with value,
+    unit and id. A censored value is abnormal only if its whole interval is. Source: specification 10, F1 to F3.
+    """
+    since = (pl.col("collected_on") - pl.col("course_start_on")).dt.total_days()
+    counted = (
+        observations.filter(pl.col("concept").is_in(COUNTS) & pl.col("low").is_not_null())
+        .join(
+            courses.select("person_key", "course_start_on", "sex", "is_pregnant"),
+            on="person_key",
+            how="inner",
+        )
+        .with_columns(since=since, is_abnormal=_is_abnormal(pack))
+        .with_columns(is_severe=_is_severe(pack))
+    )
+    baseline = _latest(counted.filter(pl.col("since").is_between(-pack.days("baseline_days"), 0)))
+    later = _latest(counted.filter(pl.col("since") > 0))
+    shown = ("value", "unit", "collected_on", "evidence_id")
+    return baseline.select("person_key", "concept", "is_abnormal", "is_severe", *shown).join(
+        later.select(
+            "person_key",
+            "concept",
+            later_on="collected_on",
+            is_still_abnormal="is_abnormal",
+            **{f"later_{name}": name for name in shown if name != "collected_on"},
+        ),
+        on=["person_key", "concept"],
+        how="left",
+    )
+
+
+def _latest(counted: pl.LazyFrame) -> pl.LazyFrame:
+    return (
+        counted.sort(
+            "person_key", "collected_at", "received_at", record_order(), "evidence_id", nulls_last=False
+        )
+        .group_by("person_key", "concept", maintain_order=True)
+        .last()
+    )
+
+
+def _is_abnormal(pack: Pack) -> pl.Expr:
+    concept = pl.col("concept")
+    limit = (
+        pl.when("is_pregnant")
+        .then(pack.number("hb_low_pregnant"))
+        .when(pl.col("sex") == "male")
+        .then(pack.number("hb_low_male"))
+        .when(pl.col("sex") == "female")
+        .then(pack.number("hb_low_female"))
+        .otherwise(pack.number("hb_low_unknown_sex"))
+    )
+    return (
+        pl.when(concept == HAEMOGLOBIN)
+        .then(wholly_below(limit))
+        .when(concept == MCV)
+        .then(wholly_above(pack.number("mcv_high")))
+        .otherwise(wholly_below(pack.number("plt_low")))
+    )
+
+
+def _is_severe(pack: Pack) -> pl.Expr:
+    return (pl.col("concept") == HAEMOGLOBIN) & wholly_below(pack.number("hb_severe"))
