@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from schemas.errors import ConfigurationError, ScreenError
+from schemas.errors import ConfigurationError, OutputError, ScreenError
 
 if TYPE_CHECKING:
     from flows.context import Night
@@ -232,8 +232,13 @@ def docs(
         from flows.pages import write_rule_page
         from rules.loader import held_packs
 
-        for ref in [pack] if pack else held_packs():
-            typer.echo(str(write_rule_page(folder, ref)))
+        try:
+            for ref in [pack] if pack else held_packs():
+                typer.echo(str(write_rule_page(folder, ref)))
+        except OSError as error:
+            raise OutputError(
+                f"The pages cannot be written to {folder} ({error.strerror}).", "Name a folder that can be."
+            ) from None
 
 
 @rules_app.command()

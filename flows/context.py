@@ -105,7 +105,8 @@ def plan(
             "Nothing says what to screen.",
             "give --extracts DIR (a folder with patients.csv, labs.csv, medications.csv), or --config FILE.",
         )
-    file = settings.warehouse.absolute()
+    # The file itself: through a link it would be locked, and written anew, in another place.
+    file = settings.warehouse.resolve()
     return Night(
         as_of=settings.screen.as_of or datetime.now(settings.zone).date(),
         settings=settings,

@@ -70,6 +70,12 @@ def _human_account(
     for line in manifest["quarantine"]:
         if line["severity"] == "urgent":
             yield f"Urgent: {line['count']} rows of {line['table']} refused: {line['sentence']}"
+    unread = manifest["not_seen"]["untested_with_b12"]
+    if unread:
+        yield (
+            f"Urgent: of {unread} people a B12 result came that could not be used, and no other counts: "
+            "`not_seen` in all/decisions.parquet says why."
+        )
     refused = sum(line["quarantined"] for line in manifest["conservation"])
     if refused:
         yield f"{refused} rows refused in all, with reasons, in {folder / 'quarantine'}"

@@ -5,6 +5,8 @@ Killed at any point and started again, a night ends in the same publication, onc
 - Until `publish` nothing outside the work folder and a hidden staging folder is written; both are thrown away by
   the next run. The run id depends on content alone, so that the next run arrives at the same one.
 - Killed before the warehouse's transaction is committed: DuckDB keeps the state before.
+- Killed after the commit of a deletion, before the file was written anew: a marker beside it makes the next who
+  opens it do so first.
 - Killed between commit and rename: the warehouse knows the run, the output does not. The next run merges the same
   rows (nothing changes), writes the run again under the same id (it replaces itself), and renames.
 - Killed between rename and `latest`: the publication stands complete; the next run finds it, writes no file, and
@@ -58,7 +60,8 @@ def extract(night_file: Path) -> Counts:
     rows = Counter[str]()
     for part in parts:
         rows[part.table] += part.rows
-    guards.refuse_low_volume(guards.empty_tables(rows), is_accepted=night.accept_low_volume)
+    if all(source.mode == "snapshot" for source in night.settings.source_settings()):
+        guards.refuse_low_volume(guards.empty_tables(rows), is_accepted=night.accept_low_volume)
     return {"files": len(parts), **{table: rows[table] for table in TABLES}}
 
 
@@ -266,6 +269,11 @@ def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Su
         paths.parts("histograms"),
         conservation,
         reasons,
+        [
+            line["table"]
+            for line in conservation
+            if not line["rows_in"] and not _rows_of(paths.in_force(line["table"]))
+        ],
     )
     inputs = [part_line(part) for part in _parts(night)]
     return summary | {"recognised_b12": recognised, "low_volume_accepted": too_little, "inputs": inputs}

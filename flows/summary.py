@@ -5,7 +5,7 @@ The same inputs give the same summary: no clock, no timing, no path of this mach
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -21,6 +21,7 @@ from transforms.summarise import (
     list_counts,
     status_counts,
     unseen_counts,
+    untested_with_b12,
     untold_counts,
 )
 
@@ -41,8 +42,12 @@ def summarised(
     histograms: pl.LazyFrame,
     conservation: Sequence[Mapping[str, Any]],
     reasons: pl.DataFrame,
+    absent: Sequence[str],
 ) -> Summary:
-    """The summary of one run; `decisions` has one row per person, `histograms` one per pass, unit and bin."""
+    """The summary of one run; `decisions` has one row per person, `histograms` one per pass, unit and bin.
+
+    `absent`: tables of which nothing was delivered and nothing from before is in force.
+    """
     return {
         "run_id": run_id,
         "as_of": night.as_of.isoformat(),
@@ -58,8 +63,8 @@ def summarised(
         "b12_histogram": _histograms(histograms.collect(), pack),
         "conservation": [dict(line) for line in conservation],
         "quarantine": _quarantine(reasons),
-        "not_seen": _not_seen(decisions, conservation, pack),
-        "notes": _notes(conservation),
+        "not_seen": _not_seen(decisions, absent, pack),
+        "notes": _notes(absent),
     }
 
 
@@ -152,13 +157,12 @@ def _quarantine(reasons: pl.DataFrame) -> list[Summary]:
     ]
 
 
-def _not_seen(
-    decisions: pl.LazyFrame, conservation: Iterable[Mapping[str, Any]], pack: Pack
-) -> dict[str, list[Summary]]:
+def _not_seen(decisions: pl.LazyFrame, absent: Sequence[str], pack: Pack) -> dict[str, Any]:
     """What no rule could see: per place and reason, per decision row, and the tables that were not delivered."""
     places = [[*line["not_seen"].split(": ", 1), line["people"]] for line in _lines(unseen_counts(decisions))]
     return {
         "places": [{"place": place, "why": why, "people": people} for place, why, people in places],
+        "untested_with_b12": untested_with_b12(decisions).collect().item(),
         "decision_rows": [
             {"row": line["cannot_tell"], "people": line["people"]}
             for line in _lines(untold_counts(decisions))
@@ -169,7 +173,7 @@ def _not_seen(
                 "facts": [fact for fact, places in SEEN_FROM.items() if table in places],
                 "decision_rows": rows_asking(pack, table),
             }
-            for table in _absent(conservation)
+            for table in absent
         ],
     }
 
@@ -183,12 +187,7 @@ def _lines(counts: pl.LazyFrame) -> list[dict[str, Any]]:
     return counts.collect().to_dicts()
 
 
-def _absent(conservation: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [line["table"] for line in conservation if not line["rows_in"]]
-
-
-def _notes(conservation: Iterable[Mapping[str, Any]]) -> list[str]:
-    absent = _absent(conservation)
+def _notes(absent: Sequence[str]) -> list[str]:
     return [
         f"There are no `{table}`: {_UNSEEN[table]}."
         for table in TABLES

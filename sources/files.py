@@ -129,7 +129,9 @@ def _parts_of(folder: Path, source: SourceSettings) -> list[Path]:
 def _refuse_missing(table: str, entries: Sequence[Path], source: SourceSettings) -> None:
     """Raise InputRefused for an absent table that is required, or that is there under a name like its own."""
     alike = [entry for entry in entries if entry.name.split(".")[0].casefold() == table]
-    if table not in REQUIRED_TABLES and not alike:
+    # An increment brings what is new: a night without news of a table has no file for it.
+    is_required = table in REQUIRED_TABLES and source.mode == "snapshot"
+    if not is_required and not alike:
         return
     by_stem = {entry.name.split(".")[0]: entry for entry in entries if _table_of(entry) not in TABLES}
     near = alike[0] if alike else by_stem.get(closest(table, by_stem) or "")

@@ -134,11 +134,12 @@ class Warehouse:
     """
 
     def __init__(self, path: Path, work: Path, engine: Engine | None = None) -> None:
-        self.path = path
+        # The file itself: what is written anew takes its place, not that of a link to it.
+        self.path = path.resolve()
         self.work = work
         self.engine = engine or Engine()
         self._is_narrowed = False
-        self._anew = path.with_name(f".{path.name}.anew")
+        self._marker = self.path.with_name(f".{self.path.name}.to-be-written-anew")
 
     def __enter__(self) -> Warehouse:
         is_new = not self.path.exists()
@@ -177,7 +178,7 @@ class Warehouse:
         self._attach(self.path, "store")
         self._attach(self.work / "night.duckdb", "work")
         self._check_layout()
-        if self._anew.exists():
+        if self._marker.exists():
             self._write_anew()
         self._run("set timezone = $zone", zone=self.engine.timezone)
         for name in MACROS:
@@ -647,7 +648,7 @@ class Warehouse:
             forgotten = self._forget_people()
             if forgotten:
                 # From here on the file is to be written anew, by whoever opens it next if this night dies.
-                self._anew.touch()
+                self._marker.touch()
             self._connection.commit()
         except BaseException:
             # A commit that could not be written has ended the transaction already.
@@ -660,7 +661,8 @@ class Warehouse:
     def _forget_people(self) -> int:
         """Delete every stored row of who opted out, and remember the opt-outs; gives the rows deleted."""
         deleted = sum(self._rows(filled("merge/forget", table=table))[0][0] for table in TABLES)
-        for table in ("quarantine", "decisions", "worklist_items"):
+        deleted += self._rows(statement("ledger/forget_worklist_items"))[0][0]
+        for table in ("quarantine", "decisions"):
             deleted += self._rows(filled("ledger/forget_people", table=table))[0][0]
         self._run(statement("ledger/forget_opt_outs"))
         self._run(statement("ledger/opt_outs"))
@@ -668,7 +670,7 @@ class Warehouse:
 
     def _write_anew(self) -> None:
         """Put a copy in the place of the warehouse file: the free blocks of the old one keep deleted rows."""
-        copy = self._anew
+        copy = self.path.with_name(f".{self.path.name}.anew")
         copy.unlink(missing_ok=True)
         self._attach(copy, "anew")
         self._run("copy from database store to anew")
@@ -677,6 +679,7 @@ class Warehouse:
         copy.chmod(self.path.stat().st_mode)
         copy.replace(self.path)
         self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
+        self._marker.unlink(missing_ok=True)
         self._attach(self.path, "store")
 
     def _merge(self, table: str, run_id: str) -> None:

@@ -281,7 +281,11 @@ def _facts(pack: Pack, as_of: date) -> dict[str, pl.Expr]:
     is_recent_b12 = age_days("latest_b12_on", as_of) <= pack.days("b12_fresh_days")
     is_since_start = is_recent_b12 & (_days_since_start("latest_b12_on") > 0).fill_null(True)
     return {
-        "early_review": yes((pl.col("neuro") != "none") | pl.col("was_severe").fill_null(False)),
+        "early_review": yes(
+            ((pl.col("neuro") != "none") | pl.col("was_severe").fill_null(False))
+            # Once it was seen early, the review of everybody is what is left.
+            & ~(_days_since_start("last_response_on") >= pack.days("review_early_done_days")).fill_null(False)
+        ),
         "breastfeeding": yes(pl.col("is_breastfeeding")),
         "im_interval": pl.when(pl.col("replacement") != "ACTIVE_IM")
         .then(pl.lit("none"))
@@ -312,12 +316,7 @@ def _dates(pack: Pack, as_of: date) -> dict[str, pl.Expr]:
     """Per item the date it counts from, null where it does not arise; the pack's cases then say for whom."""
     start = pl.col("course_start_on")
     days = age_days("course_start_on", as_of)
-    done_days = (
-        pl.when(pl.col("early_review") == "yes")
-        .then(pack.days("review_early_done_days"))
-        .otherwise(pack.days("review_done_days"))
-    )
-    is_reviewed = (_days_since_start("last_response_on") >= done_days).fill_null(False)
+    is_reviewed = (_days_since_start("last_response_on") >= pack.days("review_done_days")).fill_null(False)
     has_potassium = (_days_since_start("last_potassium_on") >= 0).fill_null(False)
     in_time = days <= pack.days("review_ends_days")
     every = pack.days("plateau_every_days")

@@ -75,7 +75,7 @@ def _deficient_before(
 def _cleared(ended: pl.LazyFrame, evaluable: pl.LazyFrame, mma: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     """People (person_key) with a result after the last dose, off replacement, that rules a deficiency out.
 
-    UNLIKELY without a LOW of the other test near it, or INDET with a NORMAL MMA in its window.
+    UNLIKELY without a LOW of the other test near it, or INDET with a NORMAL MMA in its window; no LOW since.
     """
     after = (
         evaluable.filter(~pl.col("is_confounded"))
@@ -98,4 +98,8 @@ def _cleared(ended: pl.LazyFrame, evaluable: pl.LazyFrame, mma: pl.LazyFrame, pa
         .join(normal, on="person_key", how="inner")
         .filter(answers_sample(pl.col("mma_on"), pl.col("collected_on"), pack))
     )
-    return pl.concat([rows.select("person_key") for rows in (unlikely, answered)])
+    cleared = pl.concat([rows.select("person_key", "collected_on") for rows in (unlikely, answered)])
+    low_since = cleared.join(low, on="person_key", how="inner").filter(
+        pl.col("low_on") > pl.col("collected_on")
+    )
+    return cleared.join(low_since, on=["person_key", "collected_on"], how="anti").select("person_key")

@@ -15,6 +15,14 @@ from transforms.follow_up import in_order
 
 _HASH_DIGITS = 12
 _NO_IDS = pl.lit([], dtype=pl.List(pl.String))
+_REPLACEMENT_IN_WORDS = {
+    "LOADING": "first injections",
+    "ACTIVE_IM": "injections",
+    "ACTIVE_ORAL": "by mouth",
+    "ACTIVE_SL": "under the tongue",
+    "ACTIVE_NASAL": "by the nose",
+    "LAPSED": "lapsed",
+}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -27,7 +35,7 @@ def told(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     return (
         _with_phrases(_with_pregnancy_b12(decisions), pack)
         .with_columns(reason=_reason(pack), evidence=_evidence(), evidence_ids=_evidence_ids())
-        .drop([f"text_{name}" for name in PLACEHOLDERS], "text_unreadable_b12_on")
+        .drop([f"text_{name}" for name in PLACEHOLDERS], "text_unreadable_b12_on", "text_replacement")
     )
 
 
@@ -104,6 +112,7 @@ def _with_phrases(decisions: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
         text_egfr=pl.when(pl.col("mma_egfr").is_not_null())
         .then(pl.format("eGFR {}", pl.col("mma_egfr").round(0).cast(pl.Int64)))
         .otherwise(pl.lit("chronic kidney disease on record")),
+        text_replacement=pl.col("replacement").replace(_REPLACEMENT_IN_WORDS),
         text_unreadable_b12_on=pl.col("unreadable_b12_on").cast(pl.String),
         text_index_on=pl.col("index_on").cast(pl.String),
         text_homocysteine=pl.format(
@@ -147,7 +156,7 @@ def _evidence() -> pl.Expr:
         sentence(pl.col("homocysteine_confirms") == "yes", "Raised: {}.", "text_homocysteine"),
         sentence(pl.col("nitrous_oxide") != "none", "Nitrous oxide: {}.", "nitrous_oxide"),
         sentence(pl.col("pregnant") == "yes", "Pregnant."),
-        sentence(on_replacement, "B12 replacement on record: {}.", "replacement"),
+        sentence(on_replacement, "B12 replacement on record: {}.", "text_replacement"),
         pl.col("treatment_text"),
         sentence(
             (pl.col("index_class") == "NONE") & pl.col("unreadable_b12_on").is_not_null(),
@@ -294,7 +303,10 @@ def _by_cautions(listed: pl.LazyFrame, worklist: str, pack: Pack) -> pl.LazyFram
     return listed.with_columns(
         reason=pl.format("Cautions: {}. {}", "caution_names", "reason"),
         suggested_action=pl.lit(None, pl.String),
-        due_on=due_on(pl.col(f"priority_{worklist}"), pl.col("as_of"), pack),
+        due_on=pl.min_horizontal(
+            due_on(pl.col(f"priority_{worklist}"), pl.col("as_of"), pack),
+            pl.col("follow_up_due_on").list.min(),
+        ),
         guideline_refs=pl.col("caution_refs"),
     )
 

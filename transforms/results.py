@@ -92,7 +92,11 @@ def one_a_day(results: pl.LazyFrame, worst_first: list[pl.Expr]) -> pl.LazyFrame
     """
     return (
         results.sort(
-            "person_key", "concept", "collected_on", *worst_first, record_order(), "value", nulls_last=True
+            *("person_key", "concept", "collected_on"),
+            *worst_first,
+            # A row without a record id has the same order as every other: its hash decides, never its place.
+            *(record_order(), "value", "evidence_id"),
+            nulls_last=True,
         )
         .group_by("person_key", "concept", "collected_on")
         .agg(
@@ -383,7 +387,8 @@ def nearest_egfr(mma: pl.LazyFrame, egfr: pl.LazyFrame, pack: Pack) -> pl.LazyFr
             pl.col("egfr_at"),
             pl.col("egfr_received_at"),
             pl.col("egfr_order"),
-            descending=[False, False, False, True, True, True],
+            pl.col("egfr_evidence_id"),
+            descending=[False, False, False, True, True, True, True],
             nulls_last=True,
         )
         .group_by("row_no", maintain_order=True)

@@ -64,6 +64,16 @@ def untold_counts(decisions: pl.LazyFrame) -> pl.LazyFrame:
     return _people_by(decisions, "cannot_tell")
 
 
+def untested_with_b12(decisions: pl.LazyFrame) -> pl.LazyFrame:
+    """One number: people without a B12 result that counts, of whom one came that could not be used."""
+    is_b12 = pl.element().str.starts_with("lab_b12_")
+    return decisions.select(
+        ((pl.col("index_class") == "NONE") & pl.col("not_seen").list.eval(is_b12).list.any())
+        .filter(~pl.col("clinical_status").is_in(["NOT_ELIGIBLE", "UNDER_AGE", "ON_REPLACEMENT"]))
+        .sum()
+    )
+
+
 def _people_by(decisions: pl.LazyFrame, names: str) -> pl.LazyFrame:
     return (
         decisions.select(names)

@@ -1,6 +1,3 @@
--- One row per published row of a person who opted out: none is left.
+-- One row per published or quarantined row of a person who opted out: none is left.
 delete from store.{table}
-where exists (
-    from work.sources
-    inner join work.opted_out on opted_out.person_hash = person_hash(sources.source, {table}.patient_id)
-);
+where person_hash(source, patient_id) in (select person_hash from work.opted_out);

@@ -1,5 +1,5 @@
 -- One row per refused row of a valid person: what the rules could not see of them.
--- `concept` is known for laboratory rows and orders only. What nobody knew at the as-of date is not asked for.
+-- `concept` is known for laboratory rows only. What nobody knew at the as-of date is not asked for.
 copy (
     select
         persons.person_key,
@@ -40,7 +40,7 @@ copy (
             and coalesce(staged.performed_on <= $as_of_end, true)
             and coalesce(staged.received_at <= $as_of_end, true)
         union all
-        select refused.table_name, staged.patient_no, staged.concept, refused.reasons
+        select refused.table_name, staged.patient_no, null as concept, refused.reasons
         from work.refused
         inner join work.orders as staged on cast(staged.rowid as ubigint) = refused.row_no
         where

@@ -5,10 +5,10 @@ select
     extract.code,
     {named} as reported_name, -- noqa: LT01
     count(*) as rows,
-    min(extract.patient_id) as first_person,
-    max(extract.patient_id) as last_person
+    min(people.patient_no) as first_person,
+    max(people.patient_no) as last_person
 from extract
-semi join work.people
+inner join work.people
     on
         people.source = $source
         and people.patient_id

@@ -7,6 +7,6 @@ create or replace temp table code_uses (
     name varchar,
     is_listed boolean,
     rows bigint,
-    first_person varchar,
-    last_person varchar
+    first_person integer,
+    last_person integer
 );

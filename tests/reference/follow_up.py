@@ -140,16 +140,17 @@ def first_review(treatment: Treatment) -> FollowUpItem | None:
     chart, as_of, start_on = treatment.chart, treatment.as_of, treatment.course.start_on
     if start_on is None or (as_of - start_on).days > REVIEW_LAPSES:
         return None
-    days, closed_after = REVIEW_DAYS, REVIEW_CLOSED_AFTER
-    is_breastfeeding = has_code(chart, "cond_breastfeeding", EXACT, BREASTFEEDING_DAYS, as_of)
-    if is_pregnant_on(chart, as_of) or is_breastfeeding:
-        days = REVIEW_DAYS_PREGNANT
-    if neuro_certainty(chart, as_of) != "none" or _had_severe_anaemia(treatment):
-        days, closed_after = REVIEW_DAYS_NEURO, REVIEW_CLOSED_AFTER_NEURO
     closing = {"b12_total", "b12_active", "haemoglobin", "mcv", "platelets"}
-    for lab in _readable(chart, closing):
-        if (lab.collected_on - start_on).days >= closed_after:
-            return None
+    seen_after = [(lab.collected_on - start_on).days for lab in _readable(chart, closing)]
+    if any(days >= REVIEW_CLOSED_AFTER for days in seen_after):
+        return None
+    is_early = neuro_certainty(chart, as_of) != "none" or _had_severe_anaemia(treatment)
+    if is_early and not any(days >= REVIEW_CLOSED_AFTER_NEURO for days in seen_after):
+        return _item(start_on + timedelta(days=REVIEW_DAYS_NEURO), REVIEW_OVERDUE, as_of)
+    # Reading 88: the early check done, the review of everybody is left.
+    is_breastfeeding = has_code(chart, "cond_breastfeeding", EXACT, BREASTFEEDING_DAYS, as_of)
+    is_soon = is_pregnant_on(chart, as_of) or is_breastfeeding
+    days = REVIEW_DAYS_PREGNANT if is_soon else REVIEW_DAYS
     return _item(start_on + timedelta(days=days), REVIEW_OVERDUE, as_of)
 
 

@@ -78,8 +78,10 @@ def has_high_risk_cause(chart: Chart, as_of: date) -> bool:
 
 def is_evaluable(chart: Chart, result: Result) -> bool:
     """Whatever its age: not confounded, and total B12 not in or just after a pregnancy."""
-    if result.is_confounded:
-        return False
+    return not result.is_confounded and _is_outside_pregnancy(chart, result)
+
+
+def _is_outside_pregnancy(chart: Chart, result: Result) -> bool:
     if result.kind == "active":
         return True
     return not is_pregnant_on(chart, result.sampled_on) and not is_postpartum_on(chart, result.sampled_on)
@@ -108,11 +110,20 @@ def is_cleared(chart: Chart, doses: list[Dose]) -> bool:
         for result in results:
             if not is_evaluable(chart, result) or not _is_after_all_doses(doses, result.sampled_on):
                 continue
+            if _has_low_since([*totals, *actives], chart, result.sampled_on):
+                continue  # reading 89
             if result.b12_class == "UNLIKELY" and not _has_low_near(others, result.sampled_on):
                 return True
             if result.b12_class == "INDET" and _own_mma_class(chart, doses, result) == "NORMAL":
                 return True
     return False
+
+
+def _has_low_since(results: list[Result], chart: Chart, sampled_on: date) -> bool:
+    return any(
+        each.b12_class == "LOW" and each.sampled_on > sampled_on and _is_outside_pregnancy(chart, each)
+        for each in results
+    )
 
 
 def _is_after_all_doses(doses: list[Dose], sampled_on: date) -> bool:

@@ -207,7 +207,9 @@ def decide(
         lists["follow_up"], due_on["follow_up"] = reasons[0].priority, reasons[0].due_on
     safety = safety_priority(lists, cautions)
     if safety is not None:
-        lists["safety_review"], due_on["safety_review"] = safety, due_by_priority(safety, as_of)
+        lists["safety_review"] = safety
+        dates = [due_by_priority(safety, as_of), *(reason.due_on for reason in reasons if reason.is_item)]
+        due_on["safety_review"] = min((each for each in dates if each is not None), default=None)
 
     deciding = own_total if rule_id == "R09" else (None if index is None else index.deciding)
     is_repeat = index_class in {"INDET", "AMBIGUOUS"} and is_mma_to_repeat(chart, doses, as_of)
@@ -265,6 +267,10 @@ class Reason:
     name: str  # R04, F1, C03
     priority: str
     due_on: date | None
+
+    @property
+    def is_item(self) -> bool:
+        return not self.name.startswith("R")
 
 
 def follow_up_reasons(

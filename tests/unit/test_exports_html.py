@@ -73,6 +73,7 @@ SUMMARY: dict[str, Any] = {
             {"place": "lab_b12_total", "why": "unit_missing", "people": 41},
             {"place": "medications", "why": "date_unreadable", "people": 2},
         ],
+        "untested_with_b12": 7,
         "decision_rows": [{"row": "R11", "people": 41}],
         "absent_tables": [{"table": "orders", "facts": ["mma_order_open"], "decision_rows": []}],
     },
