@@ -26,7 +26,7 @@ from flows import stages
 from flows.context import opened, plan
 from schemas.vocabulary import LISTS, TABLES
 from tests.integration.command import ROOT, contents, environment, quarantined
-from tests.night import screened, write_extract
+from tests.night import screened, screened_tables, write_extract
 from tests.reference.cohorts import AS_OF, COLUMNS, make_cohort
 
 PEOPLE = 120
@@ -411,6 +411,73 @@ def test_two_sources_may_use_the_same_patient_ids_for_different_people(tmp_path:
         for item in pl.read_parquet(publication(tmp_path) / "all" / f"{name}.parquet")["item_id"].to_list()
     ]
     assert len(items) == len(set(items))
+
+
+def test_an_opt_out_at_one_source_leaves_the_other_alone(tmp_path: Path) -> None:
+    for name, word in (("north", "yes"), ("south", "")):
+        tables = {
+            "patients": [
+                {"patient_id": "P1", "birth_date": "1960-01-01", "sex": "female", "clinic_id": name}
+                | {"opted_out": word}
+            ],
+            "labs": [
+                {"patient_id": "P1", "value": "150", "unit": "ng/L", "collected_at": AS_OF.isoformat()}
+                | {"code_system": "LOINC", "code": "2132-9"}
+            ],
+            "medications": [{"patient_id": "P1", "drug_name": "metformin", "start_on": "2020-01-01"}],
+        }
+        write_extract(tables, tmp_path / name)
+    run_configured(tmp_path, '[sources.north]\npath = "north"\n[sources.south]\npath = "south"\n', AS_OF)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+        for table in ("decisions", "worklist_items"):
+            found = connection.execute(f"select distinct patient_id, clinic_id from {table}").fetchall()
+            assert found == [("P1", "south")], table
+
+
+def test_a_night_without_news_of_a_table_is_no_night_without_that_table(tmp_path: Path) -> None:
+    tables = make_cohort(3, 60)
+    write_extract(tables, tmp_path / "news")
+    source = '[sources.site]\npath = "news"\nmode = "increment"\n'
+    run_configured(tmp_path, source, YESTERDAY)
+    for name in ("conditions", "medications"):
+        (tmp_path / "news" / f"{name}.csv").unlink()
+    (tmp_path / "news" / "labs.csv").write_text(
+        (tmp_path / "news" / "labs.csv").read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8"
+    )
+    run_configured(tmp_path, source, AS_OF)
+    told = manifest(publication(tmp_path))
+    assert told["as_of"] == AS_OF.isoformat()
+    assert told["not_seen"]["absent_tables"] == []
+    after = pl.read_parquet(publication(tmp_path) / "all" / "decisions.parquet")
+    # Diagnoses and medicines of the first night still decide.
+    assert {"neuropathy", "metformin"} <= set(
+        after["symptoms"].explode().to_list() + after["risk_factors"].explode().to_list()
+    )
+
+
+def test_rows_without_record_ids_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    def night(name: str, *, is_reversed: bool) -> pl.DataFrame:
+        result = {"patient_id": "P1", "collected_at": "2025-02-01", "code_system": "LOINC"}
+        labs = [
+            result | {"value": value, "unit": unit, "code": code}
+            for value, unit, code in (
+                ("200", "ng/L", "2132-9"),
+                ("500", "nmol/L", "13964-2"),
+                ("50", "mL/min/1.73m2", "33914-3"),
+                ("70", "mL/min/1.73m2", "62238-1"),
+                ("94", "g/L", "718-7"),
+                ("140", "g/L", "718-7"),
+            )
+        ]
+        labs += [labs[0] | {"collected_at": f"2025-02-01T{hour}:00:00"} for hour in ("08", "10", "12")]
+        tables = {
+            "patients": [{"patient_id": "P1", "birth_date": "1960-01-01", "sex": "female", "clinic_id": "c"}],
+            "labs": labs[::-1] if is_reversed else labs,
+            "medications": [{"patient_id": "P1", "drug_name": "metformin", "start_on": "2020-01-01"}],
+        }
+        return screened_tables(tables, tmp_path / name, AS_OF).decisions
+
+    assert night("as it came", is_reversed=False).equals(night("reversed", is_reversed=True))
 
 
 def test_every_row_is_accounted_for(night: Path) -> None:

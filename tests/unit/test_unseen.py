@@ -101,6 +101,14 @@ def test_a_diagnosis_without_date_is_uncertain_where_the_date_matters(tmp_path: 
     assert decided(tmp_path / "3", conditions=[condition("K90.0")])["not_seen"] == []
 
 
+def test_a_refused_request_is_no_refused_result(tmp_path: Path) -> None:
+    order = {"patient_id": "A", "code_system": "LOINC", "code": "2132-9", "ordered_on": "31/31/2026"}
+    told = decided(tmp_path, orders=[order])
+    assert told["not_seen"] == ["orders: date_unreadable"]
+    assert told["uncertain_facts"] == ["b12_order_open", "mma_order_open"]
+    assert told["cannot_tell"] == []
+
+
 def test_a_row_is_untold_only_if_every_failing_clause_is_uncertain() -> None:
     usual = {fact: "no" if "no" in words else words[0] for fact, words in FACTS.items()}
     facts = {fact: [word, word] for fact, word in usual.items()}

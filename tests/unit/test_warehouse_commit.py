@@ -175,6 +175,19 @@ def test_a_file_that_was_to_be_written_anew_is_by_the_next_who_opens_it(
     assert rows(file, "select value from labs") == [("2",)]
 
 
+def test_behind_a_link_the_file_itself_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "vault").mkdir()
+    file, link = tmp_path / "vault" / "w.duckdb", tmp_path / "w.duckdb"
+    link.symlink_to(file)
+    sentinel = "SENTINEL-4711-OF-A-PERSON"
+    people = OPT_OUTS + f"{sentinel},1950-01-01,female,C1,\nB,1960-02-02,male,C2,\n"
+    committed(tmp_path / "1", link, "r1", lab(1, sentinel) + lab(2, "B"), people)
+    committed(tmp_path / "2", link, "r2", lab(2, "B"), people.replace("C1,", "C1,yes"))
+    assert link.is_symlink()
+    assert sentinel.encode() not in file.read_bytes()
+    assert rows(file, "select value from labs") == [("2",)]
+
+
 def test_an_increment_says_an_opt_out_once(tmp_path: Path) -> None:
     file = tmp_path / "warehouse.duckdb"
     rests = OPT_OUTS + "B,1960-02-02,male,C2,\n"
