@@ -9,13 +9,11 @@ import polars as pl
 from rules.model import Caution, Pack
 from schemas.vocabulary import CAUTION_FACTS, FACTS, SEVERITIES
 from transforms import clues, results
-from transforms.clues import age_days
+from transforms.clues import ANTIBODY, METFORMIN, age_days
 from transforms.decide import holds
 from transforms.follow_up import READABLE, Seen, yes
 from transforms.medication import is_current, supplies, with_concepts
 
-METFORMIN = "drug_metformin"
-ANTIBODY = "lab_intrinsic_factor_ab"
 _BLACK = r"(?i)(?:^|[^\p{L}])black(?:[^\p{L}]|$)"
 _ANAEMIA = ("anaemia", "macrocytosis")
 _ASKED = (

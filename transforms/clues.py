@@ -15,6 +15,7 @@ from transforms.intervals import wholly_above, wholly_at_least, wholly_below
 from transforms.medication import is_current, supplies, with_concepts
 
 FAMILY_HISTORY = "cond_family_history_b12_autoimmune"
+ANTIBODY, METFORMIN = "lab_intrinsic_factor_ab", "drug_metformin"
 HAEMOGLOBIN, MCV, PLATELETS = "lab_haemoglobin", "lab_mcv", "lab_platelets"
 
 
@@ -118,21 +119,44 @@ def _told(labels: pl.Expr) -> pl.Expr:
     return labels.unique().sort().str.join(", ")
 
 
+def haemoglobin_limit(pack: Pack) -> pl.Expr:
+    """Below it haemoglobin (g/L) is low. Needs sex and is_pregnant. Source: specification 1 and 5.3."""
+    return (
+        pl.when("is_pregnant")
+        .then(pack.number("hb_low_pregnant"))
+        .when(pl.col("sex") == "male")
+        .then(pack.number("hb_low_male"))
+        .when(pl.col("sex") == "female")
+        .then(pack.number("hb_low_female"))
+        .otherwise(pack.number("hb_low_unknown_sex"))
+    )
+
+
+def latest_readable(observations: pl.LazyFrame, concept: str, days: int, as_of: date) -> pl.LazyFrame:
+    """One row per person: the latest readable result of a test, at most `days` old. Source: specification 13.11."""
+    return last_of_each(
+        observations.filter(
+            (pl.col("concept") == concept)
+            & pl.col("low").is_not_null()
+            & (age_days("collected_on", as_of) <= days)
+        ),
+        "person_key",
+    )
+
+
+def last_of_each(rows: pl.LazyFrame, *keys: str) -> pl.LazyFrame:
+    """One row per key: the last by sample time, then time received, then record id."""
+    order = ("collected_at", "received_at", record_order(), "evidence_id")
+    return rows.sort(*keys, *order, nulls_last=False).group_by(*keys, maintain_order=True).last()
+
+
 def latest_blood(observations: pl.LazyFrame, concept: str, pack: Pack, as_of: date) -> pl.LazyFrame:
     """One row per person: the latest readable result of a blood count, at most the pack's window old.
 
     Columns person_key, low, high, low_open, high_open, evidence_id.
     """
-    return (
-        observations.filter(
-            (pl.col("concept") == concept)
-            & pl.col("low").is_not_null()
-            & (age_days("collected_on", as_of) <= pack.days("blood_sign_days"))
-        )
-        .sort("person_key", "collected_at", "received_at", record_order(), "evidence_id", nulls_last=False)
-        .group_by("person_key")
-        .agg(pl.col("low", "high", "low_open", "high_open", "evidence_id").last())
-    )
+    shown = ("person_key", "low", "high", "low_open", "high_open", "evidence_id")
+    return latest_readable(observations, concept, pack.days("blood_sign_days"), as_of).select(shown)
 
 
 def blood_signs(
@@ -144,15 +168,6 @@ def blood_signs(
     `has_severe_anaemia`, `has_haemoglobin_below_100`, `has_very_low_platelets`; ids in `haemoglobin_id`, `mcv_id`.
     A censored value is a sign only if its whole interval is. Source: specification 1 and 5.3.
     """
-    limit = (
-        pl.when("is_pregnant")
-        .then(pack.number("hb_low_pregnant"))
-        .when(pl.col("sex") == "male")
-        .then(pack.number("hb_low_male"))
-        .when(pl.col("sex") == "female")
-        .then(pack.number("hb_low_female"))
-        .otherwise(pack.number("hb_low_unknown_sex"))
-    )
     haemoglobin = (
         latest_blood(observations, HAEMOGLOBIN, pack, as_of)
         .join(people.select("person_key", "sex"), on="person_key", how="inner")
@@ -161,7 +176,7 @@ def blood_signs(
         .select(
             "person_key",
             haemoglobin_id="evidence_id",
-            has_low_haemoglobin=wholly_below(limit),
+            has_low_haemoglobin=wholly_below(haemoglobin_limit(pack)),
             has_severe_anaemia=wholly_below(pack.number("hb_severe")),
             has_haemoglobin_below_100=wholly_below(pack.number("hb_review_pregnancy")),
         )
@@ -445,7 +460,7 @@ def causes(
 def is_positive_antibody() -> pl.Expr:
     """True for an intrinsic-factor antibody reported as positive, or above its laboratory's limit."""
     value = pl.col("value").str.to_lowercase()
-    return (pl.col("concept") == "lab_intrinsic_factor_ab") & (
+    return (pl.col("concept") == ANTIBODY) & (
         value.str.starts_with("pos")
         | value.str.starts_with("detected")
         | wholly_above(pl.col("reference_limit")).fill_null(False)

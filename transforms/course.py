@@ -7,8 +7,7 @@ from datetime import date
 import polars as pl
 
 from rules.model import Pack
-from transforms.clues import HAEMOGLOBIN, MCV, PLATELETS
-from transforms.inputs import record_order
+from transforms.clues import HAEMOGLOBIN, MCV, PLATELETS, haemoglobin_limit, last_of_each
 from transforms.intervals import wholly_above, wholly_below
 
 COUNTS = (HAEMOGLOBIN, MCV, PLATELETS)
@@ -67,8 +66,10 @@ def counts_at_start(courses: pl.LazyFrame, observations: pl.LazyFrame, pack: Pac
         .with_columns(since=since, is_abnormal=_is_abnormal(pack))
         .with_columns(is_severe=_is_severe(pack))
     )
-    baseline = _latest(counted.filter(pl.col("since").is_between(-pack.days("baseline_days"), 0)))
-    later = _latest(counted.filter(pl.col("since") > 0))
+    baseline = last_of_each(
+        counted.filter(pl.col("since").is_between(-pack.days("baseline_days"), 0)), "person_key", "concept"
+    )
+    later = last_of_each(counted.filter(pl.col("since") > 0), "person_key", "concept")
     shown = ("value", "unit", "collected_on", "evidence_id")
     return baseline.select("person_key", "concept", "is_abnormal", "is_severe", *shown).join(
         later.select(
@@ -83,30 +84,11 @@ def counts_at_start(courses: pl.LazyFrame, observations: pl.LazyFrame, pack: Pac
     )
 
 
-def _latest(counted: pl.LazyFrame) -> pl.LazyFrame:
-    return (
-        counted.sort(
-            "person_key", "collected_at", "received_at", record_order(), "evidence_id", nulls_last=False
-        )
-        .group_by("person_key", "concept", maintain_order=True)
-        .last()
-    )
-
-
 def _is_abnormal(pack: Pack) -> pl.Expr:
     concept = pl.col("concept")
-    limit = (
-        pl.when("is_pregnant")
-        .then(pack.number("hb_low_pregnant"))
-        .when(pl.col("sex") == "male")
-        .then(pack.number("hb_low_male"))
-        .when(pl.col("sex") == "female")
-        .then(pack.number("hb_low_female"))
-        .otherwise(pack.number("hb_low_unknown_sex"))
-    )
     return (
         pl.when(concept == HAEMOGLOBIN)
-        .then(wholly_below(limit))
+        .then(wholly_below(haemoglobin_limit(pack)))
         .when(concept == MCV)
         .then(wholly_above(pack.number("mcv_high")))
         .otherwise(wholly_below(pack.number("plt_low")))

@@ -7,10 +7,8 @@ from datetime import date
 import polars as pl
 
 from rules.model import Pack
-from transforms.clues import age_days, of_clue
+from transforms.clues import METFORMIN, age_days, of_clue
 from transforms.medication import current_run_days, is_current
-
-METFORMIN = "drug_metformin"
 
 _IN_ORDER = (
     "C_new_signs",

@@ -7,8 +7,7 @@ from datetime import date
 import polars as pl
 
 from rules.model import Pack
-from transforms.clues import age_days
-from transforms.inputs import record_order
+from transforms.clues import age_days, latest_readable
 from transforms.intervals import wholly_above
 from transforms.normalise import NOISE_DIGITS, lower_reference_limit
 from transforms.replacement import confounded
@@ -45,7 +44,7 @@ def raised_homocysteine(
     The latest one, off replacement, above the laboratory's limit or else the pack's, with a known kidney function
     that is not poor and a serum folate above its limit. Source: specification 6.4.
     """
-    latest = _latest(observations, HOMOCYSTEINE, pack.days("homocysteine_days"), as_of)
+    latest = latest_readable(observations, HOMOCYSTEINE, pack.days("homocysteine_days"), as_of)
     raised = confounded(
         latest.filter(wholly_above(pl.col("reference_limit").fill_null(pack.number("homocysteine_high")))),
         dosed,
@@ -68,7 +67,7 @@ def raised_homocysteine(
 
 
 def _normal_folate(observations: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
-    latest = _latest(observations, FOLATE, pack.days("folate_days"), as_of)
+    latest = latest_readable(observations, FOLATE, pack.days("folate_days"), as_of)
     limit = (
         pl.when(pl.col("unit") == "nmol/L").then(_molar_limit(pack)).otherwise(pack.number("folate_low_ug_l"))
     )
@@ -81,17 +80,3 @@ def _molar_limit(pack: Pack) -> float:
     """The limit for results reported in nmol/L, in the normal unit the interval is held in."""
     [factor] = pack.units.filter((pl.col("analyte") == FOLATE) & (pl.col("spelling") == "nmol/l"))["factor"]
     return round(pack.number("folate_low_nmol_l") * float(factor), NOISE_DIGITS)
-
-
-def _latest(observations: pl.LazyFrame, concept: str, days: int, as_of: date) -> pl.LazyFrame:
-    """One row per person: the latest readable result, at most `days` old."""
-    return (
-        observations.filter(
-            (pl.col("concept") == concept)
-            & pl.col("low").is_not_null()
-            & (age_days("collected_on", as_of) <= days)
-        )
-        .sort("person_key", "collected_at", "received_at", record_order(), "evidence_id", nulls_last=False)
-        .group_by("person_key", maintain_order=True)
-        .last()
-    )

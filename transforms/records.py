@@ -11,13 +11,12 @@ import polars as pl
 from rules.model import Clue, Pack
 from schemas.derived import RECORD_SCHEMA
 from schemas.vocabulary import RECORD_KINDS
-from transforms.clues import age_days, is_positive_antibody
+from transforms.clues import ANTIBODY, age_days, is_positive_antibody
 from transforms.inputs import Inputs
 from transforms.medication import is_current
 from transforms.normalise import MMA
 from transforms.results import ACTIVE, TOTAL, answers_sample
 
-ANTIBODY = "lab_intrinsic_factor_ab"
 _KIND = pl.Enum(RECORD_KINDS)
 _NO_TEXT = pl.lit(None, pl.String)
 _NO_DATE = pl.lit(None, pl.Date)

@@ -282,9 +282,6 @@ def _worded(facts: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
     """The joined facts as words of the vocabulary: what nobody recorded becomes the word for it."""
     today = pl.lit(as_of)
 
-    def yes(condition: pl.Expr) -> pl.Expr:
-        return pl.when(condition.fill_null(False)).then(pl.lit("yes")).otherwise(pl.lit("no"))
-
     return facts.with_columns(
         pl.col(
             "has_low_haemoglobin",
@@ -319,7 +316,7 @@ def _worded(facts: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
         replacement=pl.col("replacement").fill_null("NEVER"),
         index_class=pl.col("index_class").fill_null("NONE"),
         low_possible=pl.col("low_possible").fill_null("no"),
-        index_stale=yes(
+        index_stale=follow_up.yes(
             (pl.col("index_class") == "LOW") & (age_days("index_on", as_of) > pack.days("b12_stale_days"))
         ),
         mma=pl.col("mma").fill_null("NONE"),
@@ -330,14 +327,14 @@ def _worded(facts: pl.LazyFrame, pack: Pack, as_of: date) -> pl.LazyFrame:
         .otherwise(pl.lit("none")),
         pregnant=pl.col("pregnant").fill_null("no"),
         total_b12_in_pregnancy=pl.col("total_b12_in_pregnancy").fill_null("no"),
-        severe=yes(pl.col("has_severe_anaemia") | pl.col("has_very_low_platelets")),
-        haemoglobin_below_100=yes(pl.col("has_haemoglobin_below_100")),
+        severe=follow_up.yes(pl.col("has_severe_anaemia") | pl.col("has_very_low_platelets")),
+        haemoglobin_below_100=follow_up.yes(pl.col("has_haemoglobin_below_100")),
         lapsed=pl.col("lapsed").fill_null("none"),
         resection=pl.col("resection").fill_null("none"),
         high_risk_cause=pl.col("high_risk_cause").fill_null("no"),
         nitrous_oxide=pl.col("nitrous_oxide").fill_null("none"),
         homocysteine_confirms=pl.col("homocysteine_confirms").fill_null("no"),
-        mma_raised_alone=yes(_is_raised_alone(pack, as_of)),
+        mma_raised_alone=follow_up.yes(_is_raised_alone(pack, as_of)),
         high_b12_twice=pl.col("high_b12_twice").fill_null("no"),
         first_test_tier=pl.col("first_test_tier").fill_null("none"),
         mma_for=pl.lit(pack.word("mma_for")),
