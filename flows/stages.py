@@ -41,8 +41,8 @@ from schemas.canonical import STAGED_MODELS
 from schemas.contract import split
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import LISTS, TABLES
-from sources.base import Part
-from sources.files import discover
+from sources.base import Asked, Part
+from sources.gather import gather
 from sql.warehouse import Engine, Matching, Warehouse
 
 _PARTS = TypeAdapter(list[Part])
@@ -55,7 +55,8 @@ def extract(night_file: Path) -> Counts:
     check_concepts(night.settings, _pack(night))
     if night.settings.codelists.report:
         read_lookalikes(_pack(night))
-    parts = [part for source in night.settings.source_settings() for part in discover(source, night.work)]
+    asked = Asked(night.work, night.as_of, _engine(night), _watermarks(night))
+    parts = [part for source in night.settings.source_settings() for part in gather(source, asked)]
     (night.work / "parts.json").write_bytes(_PARTS.dump_json(parts))
     rows = Counter[str]()
     for part in parts:
@@ -235,15 +236,28 @@ def _parts(night: Night) -> list[Part]:
 
 @contextmanager
 def _warehouse(night: Night) -> Iterator[Warehouse]:
+    with Warehouse(night.warehouse, night.work, _engine(night)) as warehouse:
+        yield warehouse
+
+
+def _engine(night: Night) -> Engine:
     settings = night.settings
-    engine = Engine(
+    return Engine(
         memory_limit=settings.engine.memory_limit,
         threads=settings.engine.threads,
         timezone=settings.screen.timezone,
         max_line_bytes=settings.engine.max_line_bytes,
     )
-    with Warehouse(night.warehouse, night.work, engine) as warehouse:
-        yield warehouse
+
+
+def _watermarks(night: Night) -> dict[tuple[str, str], str]:
+    """How far earlier nights have read; nothing of the warehouse is opened where no source goes on from there."""
+    if not night.warehouse.exists() or all(
+        source.kind == "files" or source.mode == "snapshot" for source in night.settings.source_settings()
+    ):
+        return {}
+    with _warehouse(night) as warehouse:
+        return warehouse.watermarks()
 
 
 def _rows_of(path: Path) -> int:
@@ -334,4 +348,5 @@ def _commit(night: Night) -> None:
         "counts": summary["conservation"],
     }
     with _warehouse(night) as warehouse:
-        warehouse.commit(run, night.work / "decisions", night.work / "worklists")
+        read = {(part.source, part.table): part.watermark for part in _parts(night) if part.watermark}
+        warehouse.commit(run, night.work / "decisions", night.work / "worklists", read)

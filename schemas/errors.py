@@ -36,6 +36,10 @@ class InputRefused(ScreenError):
     exit_code = 3
 
 
+class SourceUnavailable(InputRefused):
+    """A source could not be reached, or broke off, and went on doing so when tried again: nothing is published."""
+
+
 class RunLocked(ScreenError):
     """Another run holds the warehouse or the output folder."""
 

@@ -35,6 +35,9 @@ from schemas.vocabulary import TABLES
 from sql.extracts import Part, Source, alike, canonical, every_column, lines_at
 from sql.statements import filled, statement, text_literal
 
+EngineError = duckdb.Error
+"""For rooms that run statements through this one and may not know the engine."""
+
 SCHEMA_VERSION: Final = 1
 STORAGE_VERSION: Final = "v1.5.0"
 """Files of this version can be read by DuckDB 1.5 and later."""
@@ -74,7 +77,7 @@ WORK_TABLES: Final = (
     *TABLES,
 )
 RUN_TABLES: Final = ("runs", "run_inputs", "quarantine", "code_use", "decisions", "worklist_items")
-STORE_TABLES: Final = ("schema_version", "opted_out", *RUN_TABLES, *TABLES)
+STORE_TABLES: Final = ("schema_version", "opted_out", "watermarks", *RUN_TABLES, *TABLES)
 VIEWS: Final = ("v_worklist", "v_funnel", "v_patient_timeline")
 
 FAMILIES: Final = {
@@ -126,6 +129,19 @@ class Engine:
     max_line_bytes: int = 2 * 1024 * 1024
 
 
+def memory(spill: Path, engine: Engine) -> duckdb.DuckDBPyConnection:
+    """An engine without a file of its own; what does not fit into its memory it keeps in `spill`."""
+    chosen: dict[str, Any] = {
+        "memory_limit": engine.memory_limit,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+    }
+    return duckdb.connect(":memory:", config=chosen | ({"threads": engine.threads} if engine.threads else {}))
+
+
 class Warehouse:
     """One open warehouse file with the night's work database beside it. Use it in a `with` statement.
 
@@ -143,7 +159,7 @@ class Warehouse:
 
     def __enter__(self) -> Warehouse:
         is_new = not self.path.exists()
-        self._connection = duckdb.connect(":memory:", config=self._configuration())
+        self._connection = memory(self.work / "spill", self.engine)
         try:
             self._open()
         except BaseException:
@@ -160,18 +176,6 @@ class Warehouse:
         self._connection.close()
 
     # -- opening ------------------------------------------------------------------------------------------
-
-    def _configuration(self) -> dict[str, Any]:
-        spill = self.work / "spill"
-        chosen: dict[str, Any] = {
-            "memory_limit": self.engine.memory_limit,
-            "temp_directory": str(spill),
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-        }
-        return chosen | ({"threads": self.engine.threads} if self.engine.threads else {})
 
     def _open(self) -> None:
         self._run("set enable_progress_bar = false")
@@ -389,7 +393,7 @@ class Warehouse:
         if first.format == "csv":
             self._account(group, first_part, parsed)
         else:
-            self._note_parsed(group, first_part, [part.rows for part in group])
+            self._account_landed(group, first_part)
 
     def _count_codes(self, group: Sequence[Part], source: Source, drug_pattern: str) -> None:
         """Count the rows of each code and name in the files of a group that has been staged."""
@@ -433,13 +437,31 @@ class Warehouse:
             schema={"part_no": pl.Int32, "line": pl.UInt64},
             orient="row",
         )
-        self._put("given_lines", bad_lines)
-        self._run("insert into work.malformed by name from given_lines")
+        self._note_malformed(bad_lines)
         if parsed + bad_lines.height == sum(part.rows for part in group) and len(group) == 1:
             self._note_parsed(group, first_part, [parsed])
             return
         bad = _by_part(bad_lines)
         self._account_by_file(group, first_part, parsed, bad)
+
+    def _account_landed(self, group: Sequence[Part], first_part: int) -> None:
+        """Parquet holds the rows its footer counts; the lines that its landing could not read are quarantined."""
+        self._note_malformed(
+            pl.DataFrame(
+                [
+                    (first_part + place, line)
+                    for place, part in enumerate(group)
+                    for line in part.malformed_lines
+                ],
+                schema={"part_no": pl.Int32, "line": pl.UInt64},
+                orient="row",
+            )
+        )
+        self._note_parsed(group, first_part, [part.rows - len(part.malformed_lines) for part in group])
+
+    def _note_malformed(self, lines: pl.DataFrame) -> None:
+        self._put("given_lines", lines)
+        self._run("insert into work.malformed by name from given_lines")
 
     def _account_by_file(
         self, group: Sequence[Part], first_part: int, parsed: int, bad: Mapping[int, int]
@@ -625,12 +647,20 @@ class Warehouse:
 
     # -- commit -------------------------------------------------------------------------------------------
 
-    def commit(self, run: Mapping[str, Any], decisions: Path, worklists: Path) -> None:
+    def commit(
+        self,
+        run: Mapping[str, Any],
+        decisions: Path,
+        worklists: Path,
+        watermarks: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         """Write the night to the warehouse file in one transaction. The same run again replaces itself.
 
         run: run_id, as_of, state, pack, code_version, counts. decisions, worklists: a Parquet file, or a folder of
-        them, with the columns of the published tables. Every stored row of a person who opted out tonight is
-        deleted, and the file is then written anew, so that no block of it holds them any more.
+        them, with the columns of the published tables. watermarks: (source, table) -> how far tonight read; the
+        next night reads on from there, so they are stored with what was read or not at all. Every stored row of a
+        person who opted out tonight is deleted, and the file is then written anew, so that no block of it holds
+        them any more.
         """
         run_id = run["run_id"]
         self._narrow_access([decisions.parent, worklists.parent])
@@ -645,6 +675,7 @@ class Warehouse:
             self._write_run(run, recognised)
             self._insert_published("decisions", decisions, run_id)
             self._insert_published("worklist_items", worklists, run_id)
+            self._store_watermarks(watermarks or {}, run_id)
             forgotten = self._forget_people()
             if forgotten:
                 # From here on the file is to be written anew, by whoever opens it next if this night dies.
@@ -657,6 +688,20 @@ class Warehouse:
             raise
         if forgotten:
             self._write_anew()
+
+    def watermarks(self) -> dict[tuple[str, str], str]:
+        """(source, table) -> how far the committed nights have read; only of what is read from a watermark on."""
+        found = self._rows("select source, table_name, watermark from store.watermarks order by all")
+        return {(source, table): watermark for source, table, watermark in found}
+
+    def _store_watermarks(self, watermarks: Mapping[tuple[str, str], str], run_id: str) -> None:
+        frame = pl.DataFrame(
+            [(*key, watermark) for key, watermark in watermarks.items()],
+            schema=dict.fromkeys(("source", "table_name", "watermark"), pl.String),
+            orient="row",
+        )
+        self._put("given_watermarks", frame)
+        self._run(statement("merge/watermarks"), run_id=run_id)
 
     def _forget_people(self) -> int:
         """Delete every stored row of who opted out, and remember the opt-outs; gives the rows deleted."""

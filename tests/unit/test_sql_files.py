@@ -60,6 +60,7 @@ GIVEN = {
     "site_test_names": pl.DataFrame(schema={"reported_name": pl.String, "concept": pl.String}),
     "site_test_units": pl.DataFrame(schema={"key": pl.String, "unit": pl.String}),
     "given": pl.DataFrame({"a": [1]}),
+    "given_watermarks": pl.DataFrame(schema=dict.fromkeys(("source", "table_name", "watermark"), pl.String)),
     "given_refused": pl.DataFrame(schema={"row_no": pl.UInt64, "reasons": pl.List(pl.String)}),
 }
 PREPARED = (
