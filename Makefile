@@ -4,12 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 N ?= 100000
+ROWS ?= 5000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench docs clean
+.PHONY: help setup run test mutants check bench bench-postgres docs clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## .venv with everything pinned (PYTHON=... chooses the interpreter, 3.11 or 3.12)
 
@@ -26,6 +27,9 @@ run: $(STAMP) ## screen the sample into out/
 test: $(STAMP) ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+mutants: $(STAMP) ## change rules and code bit by bit: no change may go unnoticed (an hour on two cores)
+	$(BIN)/python -W ignore -m tests.mutation
+
 check: $(STAMP) ## lint, format, types, import contracts, SQL, rule packs, generated pages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -37,6 +41,9 @@ check: $(STAMP) ## lint, format, types, import contracts, SQL, rule packs, gener
 
 bench: $(STAMP) ## time a night on N generated people beside the floor: make bench N=1000000
 	$(BIN)/python tests/benchmark/bench.py --people $(N)
+
+bench-postgres: $(STAMP) ## time landing from PostgreSQL beside the bare driver: make bench-postgres ROWS=5000000
+	$(BIN)/python tests/benchmark/postgres.py --rows $(ROWS)
 
 docs: $(STAMP) ## write the generated pages of docs/ anew
 	$(BIN)/python -m flows.pages docs

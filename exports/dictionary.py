@@ -17,10 +17,11 @@ from exports.wording import (
     ORDER_IN_WORDS,
     PRIORITIES_IN_WORDS,
     SIGN_OFF_STATES_IN_WORDS,
+    not_seen_in_words,
     unverified_in_words,
 )
 from schemas.code_use import FALLING_COLUMNS, UNLISTED_COLUMNS
-from schemas.published import WORKLIST_COLUMNS, Column
+from schemas.published import IDENTITY_COLUMNS, WORKLIST_COLUMNS, Column
 from schemas.vocabulary import LISTS
 
 _LINE_WIDTH: Final = 88
@@ -69,6 +70,9 @@ def data_dictionary_markdown(
             _column_table(record_columns),
         ]
     parts += [
+        "## Columns of `all/identities.parquet`",
+        "One row is one further identifier of a person; empty where nobody has one.",
+        _column_table(IDENTITY_COLUMNS),
         "## Columns of `all/unlisted_codes.csv`",
         "\n".join(
             [
@@ -106,6 +110,8 @@ def readme_text(summary: Mapping[str, Any]) -> str:
         ),
         _filled(f"Priorities: {PRIORITIES_IN_WORDS} {ORDER_IN_WORDS}"),
         _filled(CAUTIONS_IN_WORDS.replace("`", "")),
+        _heading("What this run could not see"),
+        *map(_filled, not_seen_in_words(summary) or ("Nothing to note: every table came and was used.",)),
         _heading("The files"),
         *(_filled(words, hanging="  ") for words in (*_FILES, *_code_files(summary))),
         _heading("Opening a CSV file"),
@@ -136,6 +142,7 @@ _FILES: Final = (
     "clinics/<clinic>/worklist.xlsx: the same rows as a workbook, one sheet per list.",
     "all/<list>.parquet, all/decisions.parquet: all clinics; decisions has one row per person.",
     "all/records.parquet: every record that was considered for a person, and why it counted or not.",
+    "all/identities.parquet: further identifiers of the people in the lists, from other sources.",
     "quarantine/<table>.csv: every refused row of the extract with its reasons.",
     "report.html: counts only.",
     "manifest.json: inputs, rules and counts of the run; every file with its size and checksum.",

@@ -30,6 +30,7 @@ from exports.wording import (
     LIST_TITLES,
     ORDER_IN_WORDS,
     PRIORITIES_IN_WORDS,
+    not_seen_in_words,
     unverified_in_words,
 )
 from schemas.errors import ContractError
@@ -157,6 +158,7 @@ def cover_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Publication", str(summary["run_id"])),
         ("Rules", f"{pack['title']} ({pack['id']} {pack['version']}, {pack['sign_off']})"),
         *([("Codelists", unverified)] if unverified else []),
+        *(("Not seen", sentence) for sentence in not_seen_in_words(summary)),
     ]
 
 

@@ -112,19 +112,19 @@ def run(
 
 def _directly(asked: dict[str, Any]) -> tuple[Night, dict[str, Any]]:
     from flows import stages
-    from flows.context import opened, plan
+    from flows.context import opened
 
-    with opened(plan(**asked)) as night:
+    with opened(stages.planned(**asked)) as night:
         return night, stages.run_all(night)
 
 
 def _orchestrated(
     asked: dict[str, Any], say: Callable[[str], None], debug: bool
 ) -> tuple[Night, dict[str, Any]]:
-    from flows import orchestration
-    from flows.context import beside, checked, plan
+    from flows import orchestration, stages
+    from flows.context import beside, checked
 
-    night = checked(plan(**asked))
+    night = checked(stages.planned(**asked))
     orchestration.settle(
         beside(night.warehouse, "prefect"), PREFECT_LOGGING_LEVEL="WARNING" if debug else "CRITICAL"
     )
@@ -137,6 +137,29 @@ def _orchestrated(
     # The date is settled here, so that a start before midnight and an end after it mean one day.
     outcome: Any = nightly(**parameters | {"as_of": night.as_of.isoformat()})
     return night, outcome
+
+
+@app.command("check")
+def check_sources(
+    config: Config = None,
+    extracts: Extracts = None,
+    as_of: AsOf = None,
+    pack: PackId = None,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, metavar="N", help="Rows of each file or query to look at.")
+    ] = 10_000,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Try every source and say what a run would see of a sample. Nothing is published, stored or locked."""
+    with _explained(debug, as_json):
+        from flows.check import checked, finish
+        from flows.stages import planned
+
+        night = planned(config=config or _sample(extracts), extracts=extracts, as_of=_date(as_of), pack=pack)
+        code = finish(checked(night, rows), as_json)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -181,8 +204,8 @@ def serve(
 ) -> None:
     """Run every night by the schedule of the configuration, one night at a time, until stopped."""
     with _explained(debug, as_json=False):
-        from flows.context import plan
         from flows.serve import serve_nightly
+        from flows.stages import planned
 
         asked: dict[str, Any] = {
             "config": config,
@@ -191,7 +214,7 @@ def serve(
             "warehouse": warehouse,
             "pack": pack,
         }
-        serve_nightly(plan(**asked), asked, cron)
+        serve_nightly(planned(**asked), asked, cron)
 
 
 @rules_app.command()
@@ -200,9 +223,10 @@ def check(pack: PackId = None, as_json: AsJson = False, debug: Debug = False) ->
     with _explained(debug, as_json):
         from rules.describe import check_lines
         from rules.loader import held_packs, load_pack
+        from rules.lookalikes import check_line
 
         loaded = [load_pack(ref) for ref in ([pack] if pack else held_packs())]
-        told = [{"pack": each.ref, "lines": check_lines(each)} for each in loaded]
+        told = [{"pack": each.ref, "lines": [*check_lines(each), check_line(each)]} for each in loaded]
         if as_json:
             typer.echo(_json(**told[0]) if pack else _json(packs=told))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from flows.context import Night
 from flows.settings import Settings
-from rules.lookalikes import read_lookalikes
+from rules.lookalikes import lookalikes_sha256, read_lookalikes
 from rules.model import Pack
 from schemas.vocabulary import TABLES
 from sql.warehouse import Warehouse
@@ -51,18 +52,33 @@ class CodeReport:
         }
 
 
-def reported(night: Night, run_id: str, pack: Pack, warehouse: Warehouse) -> CodeReport:
-    used, limits = warehouse.code_use(), night.settings.limits
-    snapshots = [name for name, source in night.settings.sources.items() if source.mode == "snapshot"]
+def reported(night: Night, pack: Pack, warehouse: Warehouse) -> CodeReport:
+    used = warehouse.code_use()
     return CodeReport(
         used=used.height,
         unlisted=unlisted(used, pack, read_lookalikes(pack)),
-        falling=falling(
-            used,
-            warehouse.previous_code_use(run_id, night.as_of),
-            pack,
-            snapshots,
-            share=limits.code_drop,
-            min_rows=limits.code_drop_min_rows,
-        ),
+        falling=_fallen(night, pack, warehouse),
+    )
+
+
+def report_sha256(night: Night, pack: Pack, warehouse: Warehouse) -> str:
+    """Hash of what the report rests on beside tonight's rows, for the run id; empty where there is no report.
+
+    That is the words it looks for, and what fell since an earlier run: the warehouse alone knows that one.
+    """
+    if not night.settings.codelists.report:
+        return ""
+    rests_on = lookalikes_sha256() + _fallen(night, pack, warehouse).write_csv()
+    return hashlib.sha256(rests_on.encode()).hexdigest()
+
+
+def _fallen(night: Night, pack: Pack, warehouse: Warehouse) -> pl.DataFrame:
+    limits = night.settings.limits
+    return falling(
+        warehouse.code_use(),
+        warehouse.previous_code_use(night.as_of),
+        pack,
+        [name for name, source in night.settings.sources.items() if source.mode == "snapshot"],
+        share=limits.code_drop,
+        min_rows=limits.code_drop_min_rows,
     )

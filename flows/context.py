@@ -44,12 +44,12 @@ class Night(BaseModel):
     def file(self) -> Path:
         return self.work / NIGHT_FILE
 
-    def run_id(self, fingerprint: str, pack_sha256: str, lookalikes_sha256: str = "") -> str:
+    def run_id(self, fingerprint: str, pack_sha256: str, report_sha256: str = "") -> str:
         """`as_of` and twelve hex digits of everything that can change a published byte."""
         parts = {
             "content": fingerprint,
             "pack": pack_sha256,
-            "lookalikes": lookalikes_sha256 if self.settings.codelists.report else "",
+            "code_report": report_sha256,
             "configuration": self.settings.deciding(),
             "workbooks": self.with_workbooks,
             "code": self.code_version,

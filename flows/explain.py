@@ -30,6 +30,10 @@ RESULTS: Final = {
 CARRIED: Final = ("patient_id", "clinic_id", "rule_id", "cause", "b12_value", "b12_collected_on")
 RESULT_KINDS: Final = ("total_b12", "active_b12", "mma", "egfr", "homocysteine", "antibody")
 OTHER_KINDS: Final = ("pregnancy", "pregnancy_end", "history", "request")
+NEURO_IN_WORDS: Final = {
+    "high": "neurological features",
+    "low": "possible neurological features, for the clinician to confirm",
+}
 SAID_BY_PACK: Final = ("mma_for",)
 """Facts that the pack settles and no record can change."""
 
@@ -65,10 +69,18 @@ def explained(output: Path, patient_id: str, as_of: date | None) -> Account:
 
 
 def _not_computable(pack: Pack) -> list[Account]:
-    """What of the cautions and follow-up items no record shows, for whomever it is asked."""
+    """What of the cautions and follow-up items no record shows, for whomever it is asked.
+
+    is_partly_computed: the rest of it is looked for.
+    """
     entries: tuple[Caution | FollowUpItem, ...] = (*pack.cautions, *pack.follow_up)
     return [
-        {"id": entry.id, "label": entry.label, "what": entry.not_computed}
+        {
+            "id": entry.id,
+            "label": entry.label,
+            "what": entry.not_computed,
+            "is_partly_computed": bool(entry.cases),
+        }
         for entry in entries
         if entry.not_computed
     ]
@@ -102,8 +114,13 @@ def _pack(manifest: Mapping[str, Any]) -> tuple[Pack, bool]:
 
 
 def _people(folder: Path, patient_id: str) -> Iterator[Mapping[str, Any]]:
-    """The decisions on this identifier, one per source; what an older publication does not hold is null."""
-    for person in _rows(folder / "all" / "decisions.parquet", pl.col("patient_id") == patient_id):
+    """The decisions on whom this identifier means, one per source; what an older publication does not hold is null."""
+    meant = _rows(folder / "all" / "identities.parquet", pl.col("patient_id") == patient_id)
+    linked = pl.struct("source", "patient_id").is_in(
+        [{"source": one["published_source"], "patient_id": one["published_patient_id"]} for one in meant]
+    )
+    condition = (pl.col("patient_id") == patient_id) | (linked if meant else False)
+    for person in _rows(folder / "all" / "decisions.parquet", condition):
         yield dict.fromkeys(DECISION_SCHEMA) | person
 
 
@@ -117,6 +134,7 @@ def _decided(person: Mapping[str, Any], folder: Path, pack: Pack, absent: Collec
     lists = list(_lists(person, folder))
     return {
         **{name: person[name] for name in DECIDED},
+        "published_as": person["patient_id"],
         "source": person["source"],
         "decision_row": person["decision_key"],
         "facts": {fact: person[fact] for fact in FACTS},
@@ -135,6 +153,7 @@ def _decided(person: Mapping[str, Any], folder: Path, pack: Pack, absent: Collec
             "state": person["replacement"],
             "last_dose_on": person["last_dose_on"],
             "course_start_on": person["course_start_on"],
+            "is_load_incomplete": person["is_load_incomplete"],
             "doses": _of_kinds(records, "replacement"),
         },
         "rules": list(_tried(person, pack, unseen)),
@@ -142,7 +161,7 @@ def _decided(person: Mapping[str, Any], folder: Path, pack: Pack, absent: Collec
         "regimen": _regimen(person, records, pack),
         "lists": lists,
         "is_suppressed": person["is_suppressed"],
-        "follow_up": _follow_up(person, lists, pack),
+        "follow_up": _follow_up(person, pack),
         "cautions": _cautions(person, pack),
         "not_seen": person["not_seen"] or [],
         "uncertain_facts": sorted(unseen),
@@ -279,48 +298,56 @@ def _regimen(person: Mapping[str, Any], records: Sequence[Account], pack: Pack) 
     elif has_optic_code and chosen == pack.word("regimen_optic"):
         why = "Leber optic atrophy or tobacco amblyopia is on record"
     elif person["neuro"] != "none":
-        why = f"neurological features, certainty {person['neuro']}"
+        why = NEURO_IN_WORDS[person["neuro"]]
     elif person["cause"] == "unknown" and chosen != causes["unknown"].regimen_id:
         why = "severe anaemia without a known cause"
     else:
-        why = f"likely cause: {causes[person['cause']].label}"
+        why = "no cause is on record"
+        if person["cause"] != "unknown":
+            why = f"likely cause: {causes[person['cause']].label}"
     return {"id": chosen, "text": pack.regimens[chosen].text, "why": why}
 
 
-def _follow_up(person: Mapping[str, Any], lists: Sequence[Account], pack: Pack) -> list[Account]:
-    """The items that are due, the most urgent first, with their dates and what the row of the list asks for."""
+def _follow_up(person: Mapping[str, Any], pack: Pack) -> list[Account]:
+    """The items that are due, the most urgent first, with their dates and what each case of them asks for."""
     items = {item.id: item for item in pack.follow_up}
-    action = next((row["suggested_action"] for row in lists if row["list"] == "follow_up"), None) or ""
+    cases = {_case_id(item.id, case.case): case for item in pack.follow_up for case in item.cases}
+    names = person["follow_up_items"] or ()
+    # A publication from before cases were told has none.
+    case_ids = person["follow_up_case_ids"] or [None] * len(names)
     return [
         {
             "item": name,
+            "case": case_id,
             "label": items[name].label,
             "dated": items[name].dated,
             "due_on": due_on,
-            "action": next((case.text for case in items[name].cases if case.text in action), None),
+            "action": cases[case_id].text if case_id in cases else None,
         }
-        for name, due_on in zip(
-            person["follow_up_items"] or (), person["follow_up_due_on"] or (), strict=False
-        )
+        for name, case_id, due_on in zip(names, case_ids, person["follow_up_due_on"] or (), strict=False)
     ]
 
 
 def _cautions(person: Mapping[str, Any], pack: Pack) -> list[Account]:
-    """The cautions that hold, with severity and sentence."""
-    text = person["caution_text"] or ""
-    named = {caution.id: caution for caution in pack.cautions}
-    found = []
-    for name in person["cautions"] or ():
-        case = next((case for case in named[name].cases if f"Caution: {case.text}" in text), None)
-        found.append(
-            {
-                "id": name,
-                "label": named[name].label,
-                "severity": case.severity if case else None,
-                "text": case.text if case else None,
-            }
-        )
-    return found
+    """The cautions that hold, with the case, its severity and its sentence."""
+    labels = {caution.id: caution.label for caution in pack.cautions}
+    cases = {_case_id(caution.id, case.case): case for caution in pack.cautions for case in caution.cases}
+    names = person["cautions"] or ()
+    case_ids = person["caution_case_ids"] or [None] * len(names)
+    return [
+        {
+            "id": name,
+            "case": case_id,
+            "label": labels[name],
+            "severity": cases[case_id].severity if case_id in cases else None,
+            "text": cases[case_id].text if case_id in cases else None,
+        }
+        for name, case_id in zip(names, case_ids, strict=False)
+    ]
+
+
+def _case_id(entry: str, case: str) -> str:
+    return f"{entry}.{case}" if case else entry
 
 
 def _lists(person: Mapping[str, Any], folder: Path) -> Iterator[Account]:

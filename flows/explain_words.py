@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from schemas.reasons import REASONS
 from schemas.vocabulary import RECORD_REASONS, RECORD_USES
+from transforms.course import INJECTED
 
 Account = Mapping[str, Any]
 
@@ -16,7 +17,15 @@ ANSWERS: Final = {
     "cannot_tell": "cannot tell",
     "not_asked": "not asked",
 }
+LOADS: Final = {True: "incomplete", False: "complete or not asked", None: "cannot tell"}
+"""Answers to `is_load_incomplete`."""
 LATEST_DOSES: Final = 5
+UNCOMPUTED: Final = {
+    False: "Not looked for in anybody, no record shows it",
+    True: "Looked for in part; what no record shows of it",
+}
+NOT_OF_A_ROW: Final = ("table", "patient_id", "reasons", "file", "line")
+ROWS_ABREAST: Final = 3
 
 
 def in_words(account: Account) -> str:
@@ -29,16 +38,18 @@ def in_words(account: Account) -> str:
     if not account["is_pack_unchanged"]:
         lines.append("Note: the pack has changed since; the rules below are those of today.")
     for decided in account["decisions"]:
+        if decided["published_as"] != account["patient_id"]:
+            lines += ["", f"The crosswalk joins it with {decided['published_as']} of {decided['source']}."]
         lines += ["", *_decision_lines(decided)]
     if not account["decisions"]:
         lines += ["", "Not decided on: the person's row was refused."]
-    if account["quarantined"]:
-        lines += ["", "Refused rows:"]
-        lines += [f"  {_refused_line(row)}" for row in account["quarantined"]]
+    lines += _refused_lines(account["quarantined"])
     if account["absent_tables"]:
         lines += ["", f"Tables that were not delivered: {', '.join(account['absent_tables'])}."]
-    lines += ["", "Not computable for anybody:"]
-    lines += [f"  {one['id']} {one['label']}: {one['what']}" for one in account["not_computable"]]
+    for is_partly, heading in UNCOMPUTED.items():
+        told = [one for one in account["not_computable"] if one["is_partly_computed"] == is_partly]
+        lines += ["", f"{heading}:"] if told else []
+        lines += [f"  {one['id']} {one['label']}: {one['what']}" for one in told]
     return "\n".join(lines)
 
 
@@ -112,10 +123,12 @@ def _replacement_lines(replacement: Account) -> list[str]:
         f"present course since {replacement['course_start_on']}" if replacement["course_start_on"] else "",
         "a supply without an end" if any(dose["until_on"] is None for dose in replacement["doses"]) else "",
     ]
+    is_injected = replacement["state"] in INJECTED
+    load = [f"loading course: {LOADS[replacement['is_load_incomplete']]}"] if is_injected else []
     doses = replacement["doses"]
     earlier = len(doses) - LATEST_DOSES
     return [
-        "; ".join([str(replacement["state"]), *filter(None, days)]),
+        "; ".join([str(replacement["state"]), *filter(None, days), *load]),
         *(_record_line(dose) for dose in doses[:LATEST_DOSES]),
         *([f"and {earlier} earlier"] if earlier > 0 else []),
     ]
@@ -161,8 +174,41 @@ def _change_lines(change: Account) -> Iterator[str]:
 
 
 def _caution_line(caution: Account) -> str:
-    return f"{caution['id']} ({caution['severity']}) {caution['label']}: {caution['text']}"
+    if caution["text"] is None:
+        return f"{caution['id']} {caution['label']}"
+    return f"{caution['id']} ({caution['severity']}) {caution['text']}"
 
 
-def _refused_line(row: Account) -> str:
-    return json.dumps({name: value for name, value in row.items() if value}, ensure_ascii=False, default=str)
+def _refused_lines(rows: Sequence[Account]) -> Iterator[str]:
+    """The refused rows of each table: why, in sentences, then their columns side by side."""
+    for table in dict.fromkeys(row["table"] for row in rows):
+        of_table = {
+            f"row {number}": row
+            for number, row in enumerate((one for one in rows if one["table"] == table), start=1)
+        }
+        yield from ("", f"Refused rows of {table}:")
+        yield from (f"  {name} ({_cell(row['file'])}): {_why(row)}" for name, row in of_table.items())
+        named = list(of_table.items())
+        for first in range(0, len(named), ROWS_ABREAST):
+            yield from _abreast(dict(named[first : first + ROWS_ABREAST]))
+
+
+def _abreast(rows: Mapping[str, Account]) -> Iterator[str]:
+    """One line a column that any of the rows fills, one column a row."""
+    columns = next(iter(rows.values()))
+    filled = [
+        name for name in columns if name not in NOT_OF_A_ROW and any(row[name] for row in rows.values())
+    ]
+    lines = [["", *rows], *([name, *(_cell(row[name]) for row in rows.values())] for name in filled)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    yield from ("  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _why(row: Account) -> str:
+    reasons = str(row.get("reasons") or "").split("; ")
+    return " ".join(REASONS[reason].sentence if reason in REASONS else reason for reason in reasons)
+
+
+def _cell(value: object) -> str:
+    """One line, whatever stands in the extract; `-` where nothing does."""
+    return " ".join(str(value).split()) if value else "-"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import orchestration, stages
-from flows.context import opened, plan
+from flows.context import opened
 from flows.watch import Counts, Stage
 
 orchestration.settle()
@@ -44,7 +44,7 @@ def nightly(
     accept_low_volume: bool = False,
 ) -> dict[str, Any]:
     """Screens the configured extracts as of `as_of` (default: today where the clinics are)."""
-    night = plan(
+    night = stages.planned(
         config=_path(config),
         extracts=_path(extracts),
         output=_path(output),

@@ -130,12 +130,15 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def write_all(paths: Paths, run_id: str, folder: Path) -> dict[str, int]:
-    """`all/decisions.parquet`, `all/records.parquet` and `all/<list>.parquet`; rows by path relative to `folder`."""
+    """The Parquet files of `all/`: decisions, records, identities, lists; rows by path relative to `folder`."""
     (folder / "all").mkdir()
     rows = {
         f"all/{kind}.parquet": _merged(paths.parts(kind), folder / "all" / f"{kind}.parquet")
         for kind in ("decisions", "records")
     }
+    rows["all/identities.parquet"] = _merged(
+        pl.scan_parquet(paths.in_force("identities")), folder / "all" / "identities.parquet"
+    )
     for name in LISTS:
         listed = stamp(paths.parts("worklists").filter(pl.col("list") == name), run_id)
         ordered = in_published_order(listed)

@@ -6,17 +6,39 @@ import codecs
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from schemas.canonical_columns import COLUMNS
 from schemas.errors import ConfigurationError
-from sources.base import SourceSettings, TableMapping
+from schemas.vocabulary import REQUIRED_TABLES
+from sources.base import (
+    ClinicFrom,
+    DatabaseSettings,
+    ExportSettings,
+    FhirSettings,
+    Kind,
+    OmopClinic,
+    OmopSettings,
+    PatientId,
+    SourceSettings,
+    TableMapping,
+)
+from sources.fhir import LOOKED_UP, TABLE_OF
+from sources.fhir_entry import is_address, is_private
 
 ENVIRONMENT_PREFIX: Final = "B12SCREEN_"
 DIRECT_SOURCE: Final = "extracts"
@@ -125,6 +147,13 @@ class Schedule(Section):
         return None if name is None else iana_zone(name)
 
 
+class Identity(Section):
+    """Which identifiers of several sources mean one person, and whose record of a person is in force."""
+
+    crosswalk: Path | None = None
+    home: tuple[str, ...] = ()
+
+
 class Table(Section):
     """How a source writes one canonical table."""
 
@@ -133,16 +162,180 @@ class Table(Section):
     date_formats: tuple[str, ...] = ()
 
 
+WHEREABOUTS: Final = {"path", "kind", "database", "fhir", "omop", "export"}
+"""Where a source lies and how it is reached: the same rows give the same lists wherever they came from."""
+
+DATABASES: Final = ("postgres", "sqlserver", "mysql", "oracle")
+"""Kinds of source that are asked with queries."""
+
+
+EXPORTED: Final = tuple(dict.fromkeys((*TABLE_OF, *LOOKED_UP)))
+"""Types of FHIR resources that are read."""
+
+SPAN: Final = r"^\d{1,5} (minute|hour|day|week)s?$"
+
+
+def _span(text: str) -> timedelta:
+    number, unit = text.split()
+    return timedelta(**{f"{unit.removesuffix('s')}s": int(number)})
+
+
+class Database(Section):
+    """Where a database is and how it is entered. The name and the password of its user are never written here."""
+
+    host: str | None = None
+    port: int | None = Field(default=None, ge=1, le=65535)
+    dbname: str | None = None
+    service: str | None = None
+    user_env: str | None = None
+    password_env: str | None = None
+    password_file: Path | None = None
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    sslrootcert: Path | None = None
+    statement_timeout: int = Field(default=1800, ge=1, description="seconds a query may run")
+    queries: Path
+    watermark: dict[str, str] = {}
+    overlap: str = Field(default="2 days", pattern=SPAN)
+    attempts: int = Field(default=4, ge=1, le=20)
+    wait: float = Field(default=5.0, ge=0, le=600, description="seconds, doubled before each further attempt")
+
+    @field_validator("watermark")
+    @classmethod
+    def _canonical_tables(cls, watermark: dict[str, str]) -> dict[str, str]:
+        for table in watermark:
+            if table not in COLUMNS:
+                raise unknown("table", table, COLUMNS)
+        return watermark
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Database:
+        if self.password_env and self.password_file:
+            raise PydanticCustomError("password", "give `password_env` or `password_file`, not both")
+        if bool(self.host) == bool(self.service):
+            raise PydanticCustomError("host", "give `host`, or for PostgreSQL a `service`, and not both")
+        return self
+
+    def read_as(self) -> DatabaseSettings:
+        return DatabaseSettings(**self.model_dump(exclude={"overlap"}), overlap=_span(self.overlap))
+
+
+class Fhir(Section):
+    """What a site chooses where FHIR leaves it open. All of it shows in the rows that are landed."""
+
+    patient_identifier_system: str | None = Field(default=None, min_length=1)
+    clinic_from: ClinicFrom = "generalPractitioner"
+    opt_out: str | None = Field(default=None, min_length=1)
+    length_extension: str | None = Field(default=None, min_length=1)
+
+
+class Export(Section):
+    """The FHIR server that fills the folder of a source. Neither a key nor a token is ever written here."""
+
+    url: str
+    level: str = Field(default="system", pattern=r"^(system|Patient|Group/[A-Za-z0-9.-]{1,64})$")
+    types: tuple[str, ...] = ()
+    client_id: str | None = Field(default=None, min_length=1)
+    private_key_file: Path | None = None
+    key_id: str | None = Field(default=None, min_length=1)
+    token_url: str | None = None
+    scope: str | None = Field(default=None, min_length=1)
+    token_env: str | None = Field(default=None, min_length=1)
+    ca_file: Path | None = None
+    timeout: float = Field(default=300.0, gt=0, le=3600, description="seconds without a byte")
+    attempts: int = Field(default=6, ge=1, le=20)
+    wait: float = Field(default=5.0, ge=0, le=600, description="seconds, doubled before each further attempt")
+    time_limit: str = Field(default="12 hours", pattern=SPAN)
+    resume_within: str = Field(default="24 hours", pattern=SPAN)
+    overlap: str = Field(default="1 day", pattern=SPAN)
+    accept_errors: bool = False
+
+    @field_validator("types")
+    @classmethod
+    def _read_types(cls, types: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in types:
+            if kind not in EXPORTED:
+                raise unknown("type of resource that is read called", kind, EXPORTED)
+        return types
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Export:
+        if bool(self.client_id) != bool(self.private_key_file):
+            raise PydanticCustomError("client", "`client_id` and `private_key_file` belong together")
+        if self.client_id and self.token_env:
+            raise PydanticCustomError("client", "give `client_id` or `token_env`, not both")
+        has_login = bool(self.client_id or self.token_env)
+        for name, url in (("url", self.url), ("token_url", self.token_url)):
+            if url is None:
+                continue
+            if not is_address(url):
+                raise PydanticCustomError(
+                    "url",
+                    "`{name}` is not a web address without user, password, `?` and `#`, such as https://fhir.example.org/r4",
+                    {"name": name},
+                )
+            if has_login and not is_private(url):
+                raise PydanticCustomError(
+                    "url",
+                    "`{name}` must begin with https: a token may not be sent in the open",
+                    {"name": name},
+                )
+        return self
+
+    def read_as(self) -> ExportSettings:
+        spans: dict[str, Any] = {
+            name: _span(getattr(self, name)) for name in ("time_limit", "resume_within", "overlap")
+        }
+        return ExportSettings(**self.model_dump(exclude=set(spans)), **spans)
+
+
+OMOP_CODED: Final = (
+    "measurement",
+    "drug_exposure",
+    "condition_occurrence",
+    "procedure_occurrence",
+    "observation",
+)
+"""Tables of OMOP whose rows have a code of their source."""
+
+
+class Omop(Section):
+    """What a site chooses where OMOP leaves it open. All of it shows in the rows that are landed."""
+
+    patient_id: PatientId = "person_id"
+    clinic: OmopClinic = "care_site_source_value"
+    has_registration: bool = False
+    has_condition_ends: bool = False
+    source_systems: dict[str, str] = {}
+    cdm_schema: str | None = Field(default=None, min_length=1)
+    vocabulary_schema: str | None = Field(default=None, min_length=1)
+
+    @field_validator("source_systems")
+    @classmethod
+    def _coded_tables(cls, systems: dict[str, str]) -> dict[str, str]:
+        for table in systems:
+            if table not in OMOP_CODED:
+                raise unknown("table with codes called", table, OMOP_CODED)
+        return systems
+
+
 class Source(Section):
     """One extract folder and the words it uses. `date_formats` here are tried after those of the table."""
 
-    path: Path
+    kind: Kind = "files"
+    path: Path | None = Field(default=None, validate_default=True)
+    database: Database | None = Field(default=None, validate_default=True)
+    fhir: Fhir | None = None
+    omop: Omop | None = None
+    export: Export | None = None
     mode: Literal["snapshot", "increment"] = "snapshot"
+    delivers: tuple[str, ...] = REQUIRED_TABLES
+    identifiers: str = ""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8"
     decimal_comma: bool = False
     date_formats: tuple[str, ...] = ()
     tables: dict[str, Table] = {}
+    codes: dict[str, str] = {}
     test_codes: dict[str, str] = {}
     test_names: dict[str, str] = {}
     test_units: dict[str, str] = {}
@@ -159,6 +352,14 @@ class Source(Section):
             return encoding
         raise PydanticCustomError("encoding", "`{name}` is not a text encoding", {"name": encoding})
 
+    @field_validator("delivers")
+    @classmethod
+    def _known_tables(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in COLUMNS:
+                raise unknown("table", name, COLUMNS)
+        return names
+
     @field_validator("tables")
     @classmethod
     def _canonical_names(cls, tables: dict[str, Table]) -> dict[str, Table]:
@@ -170,20 +371,78 @@ class Source(Section):
                     raise unknown(f"column of `{name}` called", column, COLUMNS[name])
         return tables
 
-    def read_as(self, name: str) -> SourceSettings:
+    @field_validator("path", "database")
+    @classmethod
+    def _lies_somewhere(cls, place: object, info: ValidationInfo) -> object:
+        """A database is asked, everything else lies in a folder."""
+        kind, name = info.data.get("kind", "files"), info.field_name
+        is_wanted = (kind in DATABASES) == (name == "database")
+        if is_wanted == (place is not None):
+            return place
+        words = (
+            "a source of kind `{kind}` needs `{name}`"
+            if is_wanted
+            else "a source of kind `{kind}` has no `{name}`"
+        )
+        raise PydanticCustomError("place", words, {"kind": kind, "name": name})
+
+    @model_validator(mode="after")
+    def _check_omop(self) -> Source:
+        if self.omop and self.kind != "omop":
+            raise PydanticCustomError("omop", 'the section `omop` is of a source with kind = "omop"')
+        return self
+
+    @model_validator(mode="after")
+    def _check_fhir(self) -> Source:
+        if self.fhir and self.kind != "fhir":
+            raise PydanticCustomError("fhir", 'the section `fhir` is of a source with kind = "fhir"')
+        if self.export and self.kind != "fhir":
+            raise PydanticCustomError("export", 'the section `export` is of a source with kind = "fhir"')
+        return self
+
+    @model_validator(mode="after")
+    def _check_database(self) -> Source:
+        database = self.database
+        if database is None:
+            return self
+        if database.service and self.kind != "postgres":
+            raise PydanticCustomError(
+                "service", "only PostgreSQL knows a `service`; give `host` and `dbname`"
+            )
+        if not database.service and not database.dbname:
+            raise PydanticCustomError("dbname", "`database` needs `dbname`")
+        if database.watermark and self.mode == "snapshot":
+            raise PydanticCustomError("watermark", 'a `watermark` needs mode = "increment"')
+        return self
+
+    def read_as(self, name: str, home_rank: int = 0) -> SourceSettings:
         return SourceSettings(
             name=name,
-            path=self.path,
+            path=self.path or Path(),
+            kind=self.kind,
+            database=self.database.read_as() if self.database else None,
+            fhir=FhirSettings(**self.fhir.model_dump()) if self.fhir else FhirSettings(),
+            omop=OmopSettings(**self.omop.model_dump()) if self.omop else OmopSettings(),
+            export=self.export.read_as() if self.export else None,
             mode=self.mode,
+            delivers=self.delivers,
+            identifiers=self.identifiers,
+            home_rank=home_rank,
             delimiter=self.delimiter,
             encoding=self.encoding,
             decimal_comma=self.decimal_comma,
             tables={name: self._mapping(name) for name in COLUMNS},
+            codes=self.codes,
             test_codes=self.test_codes,
             test_names=self.test_names,
             test_units=self.test_units,
             code_systems=self.code_systems,
         )
+
+    def in_folder(self, folder: Path) -> Source:
+        """This source lying in `folder`; one that is asked for rows is then read as files."""
+        of_files = {"kind": "files", "database": None} if self.database else {}
+        return self.model_copy(update={"path": folder, "export": None, **of_files})
 
     def _mapping(self, table: str) -> TableMapping:
         own = self.tables.get(table, Table())
@@ -198,7 +457,15 @@ class Settings(Section):
     codelists: Codelists = Codelists()
     engine: Engine = Engine()
     schedule: Schedule = Schedule()
+    identity: Identity = Identity()
     sources: dict[str, Source] = {}
+
+    @model_validator(mode="after")
+    def _homes_are_sources(self) -> Settings:
+        for name in self.identity.home:
+            if name not in self.sources:
+                raise unknown("source", name, self.sources)
+        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -210,7 +477,10 @@ class Settings(Section):
         return self.screen.warehouse or self.screen.output / "warehouse.duckdb"
 
     def source_settings(self) -> list[SourceSettings]:
-        return [source.read_as(name) for name, source in sorted(self.sources.items())]
+        ranks = {name: rank for rank, name in enumerate(self.identity.home)}
+        return [
+            source.read_as(name, ranks.get(name, len(ranks))) for name, source in sorted(self.sources.items())
+        ]
 
     def deciding(self) -> dict[str, Any]:
         """The part of the configuration that can change a published byte. Paths and engine limits cannot."""
@@ -221,8 +491,9 @@ class Settings(Section):
                 "switched_on": sorted(self.codelists.switched_on),
                 "report": self._code_report_limits() if self.codelists.report else None,
             },
+            "home": list(self.identity.home),
             "sources": {
-                name: source.model_dump(mode="json", exclude={"path"})
+                name: source.model_dump(mode="json", exclude=WHEREABOUTS)
                 for name, source in sorted(self.sources.items())
             },
         }
@@ -249,7 +520,7 @@ class Settings(Section):
                 f"--extracts cannot stand for {len(self.sources)} configured sources.",
                 "leave --extracts out, and set the `path` of each [sources.<name>].",
             )
-        moved = {name: source.model_copy(update={"path": folder}) for name, source in self.sources.items()}
+        moved = {name: source.in_folder(folder) for name, source in self.sources.items()}
         return self.model_copy(update={"sources": moved or {DIRECT_SOURCE: Source(path=folder)}})
 
 
@@ -268,7 +539,7 @@ def load(config: Path | None, environment: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        problem = [_sentence(where, names, found["loc"], found["msg"]) for found in error.errors()]
+        problem = [_sentence(where, names, found["loc"], _in_words(found)) for found in error.errors()]
     raise ConfigurationError("\n".join(problem), "config/example.toml shows every key with its meaning.")
 
 
@@ -283,9 +554,13 @@ def _read(config: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{config} is not TOML: {error}.") from None
     _anchor(given.get("screen"), ("output", "warehouse"), config.parent)
+    _anchor(given.get("identity"), ("crosswalk",), config.parent)
     sources = given.get("sources")
     for source in sources.values() if isinstance(sources, dict) else ():
         _anchor(source, ("path",), config.parent)
+        if isinstance(source, dict):
+            _anchor(source.get("database"), ("queries", "password_file", "sslrootcert"), config.parent)
+            _anchor(source.get("export"), ("private_key_file", "ca_file"), config.parent)
     return given
 
 
@@ -323,6 +598,32 @@ def _overrides(environment: Mapping[str, str]) -> tuple[dict[str, dict[str, str]
         values.setdefault(section, {})[key] = environment[variable]
         names[f"{section}.{key}"] = variable
     return values, names
+
+
+_EXPECTED: Final = {
+    "tuple_type": ("a list of words", '["..."]'),
+    "dict_type": ("a table", '{ "..." = "..." }'),
+    "model_type": ("a table", "[...] above its keys"),
+    "string_type": ("text", '"..."'),
+    "bool_type": ("true or false", "true"),
+    "bool_parsing": ("true or false", "true"),
+    "int_type": ("a whole number", "20"),
+    "int_parsing": ("a whole number", "20"),
+    "float_type": ("a number", "0.5"),
+    "float_parsing": ("a number", "0.5"),
+}
+"""Kind of error -> what belongs there, and how it is written."""
+
+_GIVEN: Final = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+
+
+def _in_words(found: ErrorDetails) -> str:
+    """What is wrong, for people who write TOML and not Python."""
+    if found["type"] not in _EXPECTED:
+        return found["msg"]
+    expected, written = _EXPECTED[found["type"]]
+    given = _GIVEN.get(type(found["input"]), "something else")
+    return f"{expected} is expected here, and {given} was given; write {written}"
 
 
 def _sentence(where: str, names: Mapping[str, str], location: tuple[int | str, ...], message: str) -> str:

@@ -28,34 +28,46 @@ from pydantic import TypeAdapter
 from exports import csv, dictionary, html, xlsx
 from exports import publish as publication
 from flows import guards
-from flows.code_report import CODE_FILES, CodeReport, reported
-from flows.context import Night, read_night
+from flows.code_report import CODE_FILES, CodeReport, report_sha256, reported
+from flows.context import Night, plan, read_night
 from flows.passes import Paths, decide_range, ranges, write_all
 from flows.settings import Settings, closest
 from flows.summary import Summary, summarised
 from flows.watch import Counts, watched
 from rules.loader import code_system_aliases, load_pack
-from rules.lookalikes import lookalikes_sha256, read_lookalikes
+from rules.lookalikes import read_lookalikes
 from rules.model import Pack
 from schemas.canonical import STAGED_MODELS
 from schemas.contract import split
 from schemas.errors import ConfigurationError
 from schemas.vocabulary import LISTS, TABLES
 from sources.base import Asked, Part
+from sources.crosswalk import read_crosswalk
 from sources.gather import gather
 from sql.warehouse import Engine, Matching, Warehouse
 
 _PARTS = TypeAdapter(list[Part])
 
 
+def planned(**asked: Any) -> Night:
+    """The night that was asked for (`context.plan`), once its pack is loaded and knows the site's words.
+
+    Nothing is made for a night that cannot begin. Raises RulePackError and ConfigurationError.
+    """
+    night = plan(**asked)
+    check_concepts(night.settings, pack_of(night))
+    return night
+
+
 @watched
 def extract(night_file: Path) -> Counts:
     """Finds every file of every source, and checks, hashes and counts each to its last byte."""
     night = read_night(night_file)
-    check_concepts(night.settings, _pack(night))
+    pack = pack_of(night)
+    check_concepts(night.settings, pack)
     if night.settings.codelists.report:
-        read_lookalikes(_pack(night))
-    asked = Asked(night.work, night.as_of, _engine(night), _watermarks(night))
+        read_lookalikes(pack)
+    asked = Asked(night.work, night.as_of, engine_of(night), _watermarks(night), matching=matching_of(pack))
     parts = [part for source in night.settings.source_settings() for part in gather(source, asked)]
     (night.work / "parts.json").write_bytes(_PARTS.dump_json(parts))
     rows = Counter[str]()
@@ -70,10 +82,10 @@ def extract(night_file: Path) -> Counts:
 def stage(night_file: Path) -> Counts:
     """Parses every row once and keeps, typed, those that a rule can use."""
     night = read_night(night_file)
-    pack = _pack(night)
-    matching = Matching(pack.codes, pack.drug_names, code_system_aliases())
+    matching = matching_of(pack_of(night))
     with _warehouse(night) as warehouse:
-        return warehouse.stage(_parts(night), night.settings.source_settings(), matching, _count_from(night))
+        sources = night.settings.source_settings()
+        return warehouse.stage(_parts(night), sources, matching, _count_from(night), links_of(night))
 
 
 @watched
@@ -84,11 +96,12 @@ def validate(night_file: Path) -> Counts:
     with _warehouse(night) as warehouse:
         for table, model in STAGED_MODELS.items():
             checked = split(warehouse.staged(table), model)
-            warehouse.refuse(table, checked.refused)
+            warehouse.refuse(table, checked.refused, night.as_of)
             counts["valid"] += checked.valid.height
             counts["refused"] += checked.refused.height
         in_force = warehouse.select_in_force(night.as_of, night.work / "in_force")
-        run_id = night.run_id(warehouse.content_fingerprint(), _pack(night).sha256, lookalikes_sha256())
+        report = report_sha256(night, pack_of(night), warehouse)
+        run_id = night.run_id(warehouse.content_fingerprint(), pack_of(night).sha256, report)
         held = warehouse.previous_publication()
     is_stored = held is not None and held["run_id"] == run_id
     night.note(
@@ -103,7 +116,7 @@ def decide(night_file: Path) -> Counts:
     night = read_night(night_file)
     if _is_done(night):
         return {}
-    pack, paths = _pack(night), Paths(night.work)
+    pack, paths = pack_of(night), Paths(night.work)
     people = _rows_of(paths.in_force("patients"))
     passes = list(ranges(people, night.settings.engine.people_per_pass))
     refused = pl.concat([decide_range(paths, pack, night.as_of, first, last) for first, last in passes])
@@ -111,7 +124,8 @@ def decide(night_file: Path) -> Counts:
         warehouse.refuse("labs", refused.select("row_no", "reasons"))
         codes = _code_report(night, pack, warehouse)
         summary = _summary(night, pack, paths, warehouse)
-    summary |= {"codelists": _codelists(night, pack, codes)}
+        identity = warehouse.links()
+    summary |= {"codelists": _codelists(night, pack, codes), "identity": identity}
     night.note("summary", summary)
     return {"people": people, "passes": len(passes), "values_refused": refused.height}
 
@@ -208,7 +222,7 @@ def _is_published(night: Night, run_id: str) -> bool:
     return publication.published(night.output, run_id) is not None
 
 
-def _pack(night: Night) -> Pack:
+def pack_of(night: Night) -> Pack:
     return _loaded(night.settings.screen.pack, switched_on=night.settings.codelists.switched_on)
 
 
@@ -217,15 +231,20 @@ _loaded = cache(load_pack)
 
 
 def check_concepts(settings: Settings, pack: Pack) -> None:
-    """Raises ConfigurationError where a source maps a test to a laboratory concept that the pack does not have."""
-    known = {concept for concept in pack.codes["concept"].unique().to_list() if concept.startswith("lab_")}
+    """Raises ConfigurationError where a source maps a code or name to a codelist that the pack does not have."""
+    lists = {one.name for one in pack.lists}
+    tests = {name for name in lists if name.startswith("lab_")}
+    wanted = {
+        "test_codes": ("laboratory concept", tests),
+        "test_names": ("laboratory concept", tests),
+        "codes": ("list of conditions, procedures or medications", lists - tests),
+    }
     for name, source in settings.sources.items():
-        for key in ("test_codes", "test_names"):
+        for key, (what, known) in wanted.items():
             for concept in getattr(source, key).values():
                 if concept not in known:
                     raise ConfigurationError(
-                        f"[sources.{name}.{key}]: there is no laboratory concept `{concept}`"
-                        f"{closest(concept, known) or '.'}",
+                        f"[sources.{name}.{key}]: there is no {what} `{concept}`{closest(concept, known) or '.'}",
                         f"known are {', '.join(sorted(known))}.",
                     )
 
@@ -234,13 +253,26 @@ def _parts(night: Night) -> list[Part]:
     return _PARTS.validate_json((night.work / "parts.json").read_bytes())
 
 
+def matching_of(pack: Pack) -> Matching:
+    return Matching(pack.codes, pack.drug_names, code_system_aliases())
+
+
+def links_of(night: Night) -> pl.DataFrame | None:
+    """The crosswalk, where the site has one."""
+    path = night.settings.identity.crosswalk
+    if path is None:
+        return None
+    sources = night.settings.source_settings()
+    return read_crosswalk(path, {name for one in sources for name in (one.name, one.identifiers) if name})
+
+
 @contextmanager
 def _warehouse(night: Night) -> Iterator[Warehouse]:
-    with Warehouse(night.warehouse, night.work, _engine(night)) as warehouse:
+    with Warehouse(night.warehouse, night.work, engine_of(night)) as warehouse:
         yield warehouse
 
 
-def _engine(night: Night) -> Engine:
+def engine_of(night: Night) -> Engine:
     settings = night.settings
     return Engine(
         memory_limit=settings.engine.memory_limit,
@@ -301,7 +333,7 @@ def _code_report(night: Night, pack: Pack, warehouse: Warehouse) -> CodeReport |
     """The report on codes, its tables left in the work folder; null where the site does not want it."""
     if not night.settings.codelists.report:
         return None
-    report = reported(night, run_id_of(night), pack, warehouse)
+    report = reported(night, pack, warehouse)
     report.unlisted.write_parquet(night.work / "unlisted_codes.parquet")
     report.falling.write_parquet(night.work / "falling_codes.parquet")
     return report

@@ -83,10 +83,12 @@ def _pack(pack: Pack) -> Summary:
 def _funnel(decisions: pl.LazyFrame, conservation: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     counts = funnel(decisions).collect().to_dicts()[0]
     patients = next(line for line in conservation if line["table"] == "patients")
-    stayed = counts["decided"] + patients["quarantined"]
+    persons = counts["decided"] + patients["quarantined"]
+    stayed = persons + patients["superseded"]
     return [
         ["patient records in the extract", stayed + patients["opted_out"]],
         ["not opted out", stayed],
+        *([["joined to one per person", persons]] if patients["superseded"] else []),
         ["decided on", counts["decided"]],
         ["alive and registered", counts["registered"]],
         ["of screening age", counts["adult"]],

@@ -31,8 +31,16 @@ PLACEHOLDERS: Final[Mapping[str, Condition]] = {
     "last_covered": {"replacement": ("NEVER",)},
     "why_replaced": {"lapsed": ("none",)},
     "repeat_mma": {},
+    "findings": {},
+    "risks": {},
+    "pregnancy": {},
+    "severe_counts": {},
+    "low_haemoglobin": {},
 }
-"""Words in braces of a reason or action -> the people for whom they would stay empty; {} for nobody."""
+"""Words in braces of a reason -> the people for whom they would stay empty; {} for nobody."""
+
+ACTION_PLACEHOLDERS: Final = ("b12_to_request", "active_besides")
+"""Words in braces of an action; never empty where they are no whole sentence."""
 
 _CASE: Final = re.compile(r"[a-z0-9_]*")
 
@@ -129,8 +137,12 @@ def _output(entry: Entry, regimens: Collection[str]) -> tuple[Output, bool]:
 
 
 def _priority(entry: Entry) -> Priority:
-    entry.require(("priority",), ("when",))
-    return Priority(read_condition(entry.child("when")), entry.one_of("priority", PRIORITIES))
+    entry.require(("priority",), ("when", "action"))
+    return Priority(
+        when=read_condition(entry.child("when")),
+        priority=entry.one_of("priority", PRIORITIES),
+        action=entry.text("action", ""),
+    )
 
 
 def _due_days(entry: Entry) -> int | None:
@@ -156,15 +168,18 @@ def _check_row_id(entry: Entry, row: DecisionRow, above: Sequence[DecisionRow]) 
 
 
 def _check_texts(entry: Entry, row: DecisionRow, reached: Sequence[Box]) -> None:
-    for text in (row.reason, *(output.action for output in row.outputs)):
-        for name in _braces(entry, text):
-            entry.known(name, tuple(PLACEHOLDERS), "placeholder")
-            would_be_empty = PLACEHOLDERS[name]
-            if would_be_empty and reach(reached, would_be_empty):
-                raise entry.refuse(
-                    f"uses {{{name}}}, which may be empty for its people.",
-                    f"Narrow {' or '.join(would_be_empty)} in `when`.",
-                )
+    for name in _braces(entry, row.reason):
+        entry.known(name, tuple(PLACEHOLDERS), "placeholder")
+        would_be_empty = PLACEHOLDERS[name]
+        if would_be_empty and reach(reached, would_be_empty):
+            raise entry.refuse(
+                f"uses {{{name}}}, which may be empty for its people.",
+                f"Narrow {' or '.join(would_be_empty)} in `when`.",
+            )
+    own = [one.action for output in row.outputs for one in output.priorities if one.action]
+    for action in (*(output.action for output in row.outputs), *own):
+        for name in _braces(entry, action):
+            entry.known(name, ACTION_PLACEHOLDERS, "placeholder of an action")
     needs_index = any(output.due_from == "index" for output in row.outputs)
     if needs_index and any("NONE" in box["index_class"] for box in reached):
         raise entry.refuse(

@@ -136,6 +136,8 @@ def _decision_lines(pack: Pack) -> Iterator[str]:
 def _output_lines(row: DecisionRow) -> Iterator[str]:
     for output in row.outputs:
         yield f"   - `{output.worklist}` {_priorities(output)}{_extras(output)}: {output.action}"
+        own = [one for one in output.priorities if one.action]
+        yield from (f"     - {one.priority} {_when(one.when)}: {one.action}" for one in own)
     if not row.outputs:
         yield "   - no list"
 

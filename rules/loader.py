@@ -150,6 +150,8 @@ REQUIRED_PARAMETERS: Final = (*REQUIRED_NUMBERS, *REQUIRED_WORDS)
 """Parameters that the transforms read. A pack holds these and no others: an unread one would mislead."""
 
 WHOLE_UNITS: Final = ("days", "years", "doses")
+WORDS: Final = "words"
+WORD_LIST: Final = re.compile(r"[a-z]+(?:[ -][a-z]+)*(?:, [a-z]+(?:[ -][a-z]+)*)*")
 MMA_POLICIES: Final = ("lab_range", "three_zone")
 SWITCH: Final = ("off", "on")
 
@@ -416,6 +418,10 @@ def _check_parameter(entry: Entry, parameter: Parameter, regimens: Collection[st
     }
     if parameter.id in choices:
         entry.one_of("value", choices[parameter.id])
+    if parameter.unit == WORDS and not WORD_LIST.fullmatch(str(parameter.value)):
+        raise entry.refuse(
+            f"has the words `{parameter.value}`.", 'Write them in small letters with ", " between two.'
+        )
     if not parameter.unit or not parameter.meaning:
         raise entry.refuse("has no unit or no meaning.", "Say what the value counts and what it decides.")
     if isinstance(parameter.value, float):

@@ -14,10 +14,9 @@ from rules.model import Pack
 from rules.reading import CITED, Entry, Lexicon, read_rows, read_toml
 from rules.terminology import concept_names
 from schemas.errors import RulePackError
-from schemas.vocabulary import TABLES
+from schemas.vocabulary import FAMILIES
 
 LOOKALIKES: Final = "lookalikes.toml"
-CODED_TABLES: Final = tuple(table for table in TABLES if table != "patients")
 _NAMES: Final = "drug_names.csv"
 
 
@@ -42,6 +41,12 @@ def read_lookalikes(pack: Pack, root: Path | None = None) -> tuple[Lookalike, ..
     return (*(_group(name, entry, words) for name, entry in sheet.entries()), *_medicines(home))
 
 
+def check_line(pack: Pack) -> str:
+    """How many groups of words there are, after all of them were read as a night reads them; raises as that does."""
+    groups = len(read_lookalikes(pack))
+    return f"{groups} groups of words ({LOOKALIKES}, {_NAMES}) find codes that no list holds."
+
+
 def lookalikes_sha256(root: Path | None = None) -> str:
     """Hash of the words, for the run id: they change what a night reports, not what it decides."""
     home: Traversable = files("rules") if root is None else root
@@ -52,10 +57,13 @@ def _group(name: str, entry: Entry, words: Lexicon) -> Lookalike:
     entry.require(("tables", "words", "concepts", *CITED))
     words.fact(entry)
     for table in entry.words("tables"):
-        entry.known(table, CODED_TABLES, "table")
+        entry.known(table, FAMILIES, "table")
     for word in entry.words("words"):
-        if word != word.strip().lower() or not word.strip("* "):
-            raise entry.refuse(f"has the word `{word}`.", "Write words in lower case, without outer spaces.")
+        if word != word.strip().lower() or not word.strip("* ") or "*" in word.strip("*"):
+            raise entry.refuse(
+                f"has the word `{word}`.",
+                "Write words in lower case, without outer spaces, and `*` at either end only.",
+            )
     if not entry.words("words") or not entry.words("tables"):
         raise entry.refuse("has no words or no tables.", "Give at least one of each.")
     return Lookalike(name, entry.words("tables"), words.codelists(entry), any_of(entry.words("words")))

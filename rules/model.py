@@ -129,10 +129,14 @@ Condition = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Priority:
-    """One alternative of an output's priority: the first whose `when` holds counts."""
+    """One alternative of an output's priority: the first whose `when` holds counts.
+
+    `action`: what is suggested to its people instead of the output's own action; "" for that action.
+    """
 
     when: Condition
     priority: str
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,12 +175,20 @@ class DecisionRow:
 
 @dataclass(frozen=True)
 class CautionCase:
-    """One case of a caution: the first whose `when` holds gives its severity and its sentence."""
+    """One case of a caution: the first whose `when` holds gives its severity and its sentence.
+
+    `finding`: what is so; `advice`: what to think of or to do. Together they are the sentence.
+    """
 
     case: str
     when: Condition
     severity: str
-    text: str
+    finding: str
+    advice: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.finding}: {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -349,6 +361,10 @@ class Pack:
 
     def word(self, parameter_id: str) -> str:
         return str(self.parameters[parameter_id].value)
+
+    def words(self, parameter_id: str) -> tuple[str, ...]:
+        """The words of a parameter that holds several; the loader has checked that each is in small letters."""
+        return tuple(self.word(parameter_id).split(", "))
 
     def bands(self, band_set_id: str) -> BandSet:
         return next(bands for bands in self.band_sets if bands.id == band_set_id)

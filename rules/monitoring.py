@@ -35,10 +35,12 @@ MONITORING_NUMBERS: Final = (
     "folic_acid_ug",
     "oral_malabsorption_ug",
     "sample_after_injection_days",
+    "loading_check_days",
+    "loading_diagnosis_days",
 )
 """Parameters that follow-up items and cautions read."""
 
-MONITORING_WORDS: Final = ("safety_review_alone_priority",)
+MONITORING_WORDS: Final = ("safety_review_alone_priority", "ethnicity_words", "antibody_positive_words")
 
 MONITORING_CONTEXT: Final = (
     "breastfeeding",
@@ -117,12 +119,13 @@ def _caution(entry: Entry, words: Lexicon) -> Caution:
 
 
 def _caution_case(entry: Entry) -> CautionCase:
-    entry.require(("when", "severity", "text"), ("case",))
+    entry.require(("when", "severity", "finding", "advice"), ("case",))
     return CautionCase(
         case=entry.text("case", ""),
         when=read_condition(entry.child("when"), WITH_CAUTIONS),
         severity=entry.one_of("severity", SEVERITIES),
-        text=_sentence(entry, "text"),
+        finding=_sentence(entry, "finding"),
+        advice=_sentence(entry, "advice"),
     )
 
 

@@ -47,12 +47,14 @@ class Cast:
         *,
         cautions: str = "",
         items: str = "",
+        load: str = "",
         plain: bool = False,
         **person: Any,
     ) -> Person:
         """Add one person; `plain` keeps unrelated rows out of a record that must not have them.
 
-        `cautions` are written as "C10:medium", `items` of follow-up as "F4:due" or "F4:overdue"."""
+        `cautions` are written as "C10:medium", `items` of follow-up as "F4:due" or "F4:overdue". `load` is
+        said of loading courses: incomplete, unknown, or complete, which is also where six are not asked for."""
         someone = self.extract.person(**person)
         self.people.append((someone, plain))
         self.expected.append(
@@ -62,6 +64,7 @@ class Cast:
                 "expected_lists": lists,
                 "expected_cautions": cautions,
                 "expected_follow_up_items": items,
+                "expected_loading_course": load,
                 "why": because,
             }
         )

@@ -362,6 +362,18 @@ CONDITIONS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "osteoarthritis": (("SNOMED-CT", "396275006", "Osteoarthritis"), ("ICD-10", "M19.9", "Arthrosis")),
     "hyperlipidaemia": (("SNOMED-CT", "55822004", "Hyperlipidaemia"),),
     "back_pain": (("ICD-10", "M54.5", "Low back pain"),),
+    # On no list; the clinics' own word for the first.
+    "laughing_gas": (("clinic", "LG1", "Laughing gas misuse"),),
+    "dyspepsia": (("ICD-10", "K30", "Functional dyspepsia"),),
+    "weight_loss": (("ICD-10", "R63.4", "Abnormal weight loss"),),
+    "iron_deficiency": (("ICD-10", "E61.1", "Iron deficiency"),),
+    "medicine_allergy": (
+        (
+            "ICD-10",
+            "Z88.8",
+            "Personal history of allergy to other drugs, medicaments and biological substances",
+        ),
+    ),
 }
 
 PROCEDURES: Final = {
@@ -476,7 +488,7 @@ class Person:
 
     def spelling(self, system: str) -> str:
         draw = self.extract.draw
-        return draw.one_of(OTHER_SPELLINGS[system]) if draw.chance(0.12) else system
+        return draw.one_of(OTHER_SPELLINGS.get(system, (system,))) if draw.chance(0.12) else system
 
     def lab(self, test: str, value: object, days: int, unit: str | None = None, **cells: Any) -> Person:
         """One result of a sample taken `days` ago, received the next morning where that is not too late."""

@@ -1,4 +1,4 @@
-"""Write the clinic demonstration: some 580 made-up people in six clinics, at one fixed as-of date.
+"""Write the clinic demonstration: some 600 made-up people in six clinics, at one fixed as-of date.
 
     python sample_data/make_clinic_demo.py [--out DIR]
 
@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from demo_cast import add_cast
 from demo_cast_further import add_further_cast
+from demo_cast_last import add_last_cast
 from demo_dirt import Dirt, add_dirt
 from demo_people import AS_OF, COLUMNS, Draw, Extract, Person, Row
 
@@ -126,6 +129,29 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows)]
 
 
+def counted(expected: Iterable[Row], column: str) -> str:
+    """How many people have each word of a column, severities and priorities aside."""
+    found = Counter(
+        name for row in expected for name in {mark.split(":")[0] for mark in row[column].split("; ") if mark}
+    )
+    return ", ".join(f"{name} {people}" for name, people in sorted(found.items(), key=by_number))
+
+
+def by_number(counted: tuple[str, int]) -> tuple[int, str]:
+    """F2 before F10, C14a before C14b; what has no number by its name."""
+    numbered = re.match(r"[A-Z](\d+)", counted[0])
+    return int(numbered[1]) if numbered else 0, counted[0]
+
+
+def how_many(expected: Sequence[Row]) -> list[tuple[str, str]]:
+    return [
+        ("decision row", counted(expected, "expected_rule_id")),
+        ("list", counted(expected, "expected_lists")),
+        ("follow-up item", counted(expected, "expected_follow_up_items")),
+        ("caution", counted(expected, "expected_cautions")),
+    ]
+
+
 def readme(extract: Extract, expected: list[Row], dirt: Dirt) -> list[str]:
     cast_rows = [
         (
@@ -149,9 +175,9 @@ def readme(extract: Extract, expected: list[Row], dirt: Dirt) -> list[str]:
         "",
         "This page, `cast.csv`, `dirt.csv` and the six tables are written by",
         "`python sample_data/make_clinic_demo.py`; change the program, not these files.",
-        "`screen.toml` is written by hand.",
+        "`screen.toml` and `local_codes.toml` are written by hand.",
         "",
-        "Some three hundred people are there for a reason and are listed below. The rest are ordinary people",
+        f"{len(expected)} people are there for a reason and are listed below. The rest are ordinary people",
         "drawn at random, and rows that no rule reads (cholesterol, statins, high blood pressure) lie over",
         "everybody. Codes are LOINC, SNOMED CT, ICD-10, ATC, dm+d and OPCS-4 in several spellings; some",
         "medicines have a name only. Values carry UK units in the main.",
@@ -163,9 +189,31 @@ def readme(extract: Extract, expected: list[Row], dirt: Dirt) -> list[str]:
         "person's, listed or not. A near miss is a person who looks like a row, an item or a caution and meets",
         "another one, or none. `cast.csv` holds the same table for programs.",
         "",
-        "Nobody meets R08, and R07 only with its question (P3): the codes known to be right for nitrous oxide",
-        "hold other inhalants too, and such a code asks but does not treat. A site with exact codes of its own",
-        "makes both rows live. Nobody has F9 or C08 either: what they need is in no table.",
+        "`expected_loading_course` of `cast.csv` says whether a loading course was left incomplete, where the",
+        "person is there for that.",
+        "",
+        "## What is shown, and what cannot be",
+        "",
+        "People of the table below by what they meet:",
+        "",
+        *markdown_table(("kind", "people"), how_many(expected)),
+        "",
+        "Tier E of the first tests, and the repeated B12 that R24 and R29 give in the place of MMA, are choices of",
+        "other rule packs. They are shown by the same people under",
+        "`--config sample_data/clinic_demo/screen.toml --pack b12-us-aafp2017/1.0.0` and",
+        "`--pack b12-ng239/1.0.0`.",
+        "",
+        "- **R08, and R07 beyond its question (P3)**, need a code that says nitrous oxide and nothing else. Every",
+        "  code known for it, verified or not, holds other inhalants too: such a code asks but does not treat. Five",
+        "  people have laughing gas under their clinic's own code, LG1. The default run names it in",
+        "  `all/unlisted_codes.csv` as one that looks like nitrous oxide misuse; once it is mapped, as",
+        "  `--config sample_data/clinic_demo/local_codes.toml` does, these five meet R07 and R08.",
+        "- **F9** meets nobody: upper-gastrointestinal symptoms, weight loss and iron deficiency have no list. Shown",
+        "  instead: one person who has them, and `b12screen explain`, which says what to look for.",
+        "- **C08** meets nobody: there is no table of allergies and no list. Shown instead: one person with an allergy",
+        "  to a medicine on record and a low B12, and `b12screen explain`, which says what to ask before a first dose.",
+        "",
+        "## Everybody with an expected decision",
         "",
         *markdown_table(("person", "why", "decision row", "lists", "follow-up items", "cautions"), cast_rows),
         "",
@@ -190,7 +238,7 @@ def write_demo(folder: Path) -> int:
     dirt = add_dirt(extract)
     for _ in range(BACKGROUND_PEOPLE):
         background_person(extract)
-    expected = [*cast.expected, *add_further_cast(extract).expected]
+    expected = [*cast.expected, *add_further_cast(extract).expected, *add_last_cast(extract).expected]
     for table in COLUMNS:
         write(folder, f"{table}.csv", table_lines(table, extract, dirt))
     write(folder, "cast.csv", as_csv(list(expected[0]), expected))

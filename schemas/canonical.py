@@ -53,11 +53,15 @@ _is_own = pl.col("patient")
 
 
 class StagedPatient(pa.DataFrameModel):
-    """One row per distinct patient row. `versions`: how many differing rows the same patient has."""
+    """One row per distinct patient row. `versions`: how many differing rows the same patient has.
+
+    `is_link_conflicting`: the crosswalk means several persons by it, or joins it with another birth date.
+    """
 
     row_no: pl.UInt64
     has_patient_id: bool
     versions: pl.Int64
+    is_link_conflicting: bool
     birth_date: pl.Date = pa.Field(nullable=True)
     is_birth_date_unreadable: bool
     sex: str
@@ -65,6 +69,7 @@ class StagedPatient(pa.DataFrameModel):
 
     patient_id_missing = _row_check(pl.col("has_patient_id"), "patient_id_missing")
     patient_conflicting = _row_check(pl.col("versions") == 1, "patient_conflicting")
+    link_conflicting = _row_check(~pl.col("is_link_conflicting"), "link_conflicting")
     birth_date_unreadable = _row_check(~pl.col("is_birth_date_unreadable"), "birth_date_unreadable")
     birth_date_missing = _row_check(
         pl.col("birth_date").is_not_null() | pl.col("is_birth_date_unreadable"), "birth_date_missing"

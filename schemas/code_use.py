@@ -37,7 +37,9 @@ UNLISTED_COLUMNS: Final[tuple[Column, ...]] = (
 FALLING_COLUMNS: Final[tuple[Column, ...]] = (
     *_WHICH,
     Column("name", _TEXT, "The name, in lower case, where the rows have no code."),
-    Column("rows_before", _ROWS, "Rows that bore it in the previous published run that counted."),
+    Column(
+        "rows_before", _ROWS, "Rows that bore it in the latest published run of an earlier day that counted."
+    ),
     Column("rows", _ROWS, "Rows tonight; empty: none, or too few to be told."),
     Column("codelists", _TEXT, "The codelists that hold it; empty where the site's own words did."),
 )

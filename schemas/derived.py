@@ -90,8 +90,10 @@ DECISION_COLUMNS: Final[tuple[Column, ...]] = (
     Column("cause", _TEXT, "Likely cause: " + ", ".join(CAUSES) + "."),
     Column("regimen_id", _TEXT, "Suggested regimen on `b12_replacement`; null off that list."),
     Column("follow_up_items", _LIST, "Follow-up items that are due, the most urgent first."),
+    Column("follow_up_case_ids", _LIST, "Each of them with the case of the rules that held, as F1.oral."),
     Column("follow_up_due_on", pl.List(pl.Date), "The date of each of them, in the same order."),
     Column("cautions", _LIST, "Caution ids, in the order of their numbers."),
+    Column("caution_case_ids", _LIST, "Each of them with the case of the rules that held, as C01.low."),
     Column("high_cautions", _LIST, "Those of them that are of high severity."),
     Column("caution_text", _TEXT, "Their sentences, high ones first; null where there is no caution."),
     Column(
@@ -129,6 +131,13 @@ DECISION_COLUMNS: Final[tuple[Column, ...]] = (
         "course_start_on",
         _DATE,
         "Start of the present course of replacement; null where there is none or its start is unknown.",
+    ),
+    Column(
+        "is_load_incomplete",
+        _FLAG,
+        "The first injections, without neurological features, were too few; null where that cannot be told: the start "
+        "is unknown, the first injection is known from a prescription or statement only, or no low B12 and no raised "
+        "MMA was sampled in the year before.",
     ),
     Column("is_clinic_unassigned", _FLAG, "The extract named no clinic."),
     Column("is_sex_unreadable", _FLAG, "The extract's sex could not be read and counts as unknown."),

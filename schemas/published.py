@@ -70,5 +70,12 @@ WORKLIST_COLUMNS: Final[tuple[Column, ...]] = (
     Column("evidence_ids", _TEXT, "Record ids of the rows the decision rests on, joined by `; `.", 40),
 )
 
+IDENTITY_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("source", _TEXT, "The configured source that uses the identifier."),
+    Column("patient_id", _TEXT, "The identifier."),
+    Column("published_source", _TEXT, "The source of the record that is in force for the person."),
+    Column("published_patient_id", _TEXT, "The identifier that the person's rows are published under."),
+)
+
 WORKLIST_SCHEMA: Final[dict[str, pl.DataType]] = {column.name: column.dtype for column in WORKLIST_COLUMNS}
 WORKLIST_ORDER: Final = ("priority", "due_on", "patient_id")

@@ -29,6 +29,11 @@ REASONS: Final[dict[str, Reason]] = {
         Reason("patient_unknown", "The patients table does not hold this patient.", "review"),
         Reason("patient_quarantined", "The row belongs to a patient whose own row was refused.", "review"),
         Reason("patient_conflicting", "Differing rows describe the same patient.", "urgent"),
+        Reason(
+            "link_conflicting",
+            "The crosswalk links the identifier to several persons, or to a record with another birth date.",
+            "urgent",
+        ),
         Reason("birth_date_missing", "The patient has no birth date.", "urgent"),
         Reason("birth_date_unreadable", "The patient's birth date is not a date.", "urgent"),
         Reason("date_missing", "The row has no date of its own.", "review"),

@@ -10,6 +10,14 @@ from typing import Final
 
 TABLES: Final = ("patients", "labs", "medications", "conditions", "procedures", "orders")
 REQUIRED_TABLES: Final = ("patients", "labs", "medications")
+FAMILIES: Final = {
+    "labs": ("lab",),
+    "orders": ("lab",),
+    "medications": ("drug",),
+    "conditions": ("cond", "proc"),
+    "procedures": ("cond", "proc"),
+}
+"""Table with codes -> first words of the codelists that bring its rows into scope."""
 
 LISTS: Final = ("mma_testing", "b12_replacement", "first_b12_test", "follow_up", "safety_review")
 PRIORITIES: Final = ("P1", "P2", "P3", "P4")
@@ -181,7 +189,8 @@ CAUTION_FACTS: Final[dict[str, tuple[str, ...]]] = {
     "false_low_condition": YES_NO,
     "index_test": ("none", "total", "active"),
     "on_replacement_list": YES_NO,
-    "on_mma_list": YES_NO,
+    "on_replacement_or_mma_list": YES_NO,
+    "replacement_listed_or_injected": YES_NO,
 }
 """Facts that only cautions ask for, beside those of the decision table: kept apart, so that its proof stays small."""
 

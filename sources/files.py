@@ -13,7 +13,7 @@ import pyarrow
 from pyarrow import parquet
 
 from schemas.errors import InputRefused
-from schemas.vocabulary import REQUIRED_TABLES, TABLES
+from schemas.vocabulary import TABLES
 from sources.base import Part, SourceSettings, TableMapping
 from sources.headers import bind, check_mapping, closest, read_header, refuse_other_encoding
 from sources.streams import (
@@ -23,6 +23,7 @@ from sources.streams import (
     count_rows,
     decoded,
     decompressed,
+    first_lines,
     is_utf8,
     peek,
     refuse_nul,
@@ -43,19 +44,20 @@ class _Found:
     name: str
 
 
-def discover(source: SourceSettings, work: Path) -> list[Part]:
+def discover(source: SourceSettings, work: Path, sample: int | None = None) -> list[Part]:
     """One part per file of the source's folder, by table in canonical order and then by name.
 
     Every file is read once to its end: hashed as delivered, decompressed with its checksums compared, counted
     without a parser, its header bound by name. `work` receives a UTF-8 copy of each file in another encoding
-    and nothing else is written. Raises InputRefused where a required table is missing or a file cannot be
+    and nothing else is written; with `sample`, a copy of the first so many rows of each file, which is read no
+    further then, neither hashed nor counted. Raises InputRefused where a required table is missing or a file cannot be
     trusted, and ConfigurationError where the source's own settings cannot be meant.
     """
     check_mapping(source)
     check_encoding(source.encoding, f"source {source.name}")
     found = _find_tables(source)
     with ThreadPoolExecutor(max_workers=READERS) as readers:
-        return list(readers.map(lambda file: _read_part(file, source, work), found))
+        return list(readers.map(lambda file: _read_part(file, source, work, sample), found))
 
 
 def _find_tables(source: SourceSettings) -> list[_Found]:
@@ -130,7 +132,7 @@ def _refuse_missing(table: str, entries: Sequence[Path], source: SourceSettings)
     """Raise InputRefused for an absent table that is required, or that is there under a name like its own."""
     alike = [entry for entry in entries if entry.name.split(".")[0].casefold() == table]
     # An increment brings what is new: a night without news of a table has no file for it.
-    is_required = table in REQUIRED_TABLES and source.mode == "snapshot"
+    is_required = table in source.delivers and source.mode == "snapshot"
     if not is_required and not alike:
         return
     by_stem = {entry.name.split(".")[0]: entry for entry in entries if _table_of(entry) not in TABLES}
@@ -152,21 +154,26 @@ def _names(entries: Sequence[Path]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _read_part(found: _Found, source: SourceSettings, work: Path) -> Part:
+def _read_part(found: _Found, source: SourceSettings, work: Path, sample: int | None) -> Part:
     where = f"source {source.name}, {found.name}"
     if not found.path.is_file():
         raise InputRefused(f"{where}: not a readable file", "Expected a regular file, or a link to one.")
     read = _read_parquet if _suffix(found.path) == ".parquet" else _read_csv
-    return read(found, source, work, where)
+    return read(found, source, work, where, sample)
 
 
-def _read_csv(found: _Found, source: SourceSettings, work: Path, where: str) -> Part:
+def _read_csv(
+    found: _Found, source: SourceSettings, work: Path, where: str, sample: int | None = None
+) -> Part:
     compression = CSV_SUFFIXES[_suffix(found.path) or ".csv"]
     delivery = Delivery(found.path, where)
     blocks = decompressed(delivery.blocks(), compression, where)
     read_path = found.path
-    if not is_utf8(source.encoding):
+    if not is_utf8(source.encoding) or sample is not None:
         read_path, compression = _copy_path(source, found, work), "none"
+    if sample is not None:
+        blocks = first_lines(blocks, sample + 1)
+    if read_path != found.path:
         blocks = decoded(blocks, source.encoding, read_path, where)
     head, blocks = peek(blocks)
     refuse_other_encoding(head, where)
@@ -196,10 +203,13 @@ def _copy_path(source: SourceSettings, found: _Found, work: Path) -> Path:
     return work / f"decoded-{hashlib.sha256(f'{source.name}/{found.name}'.encode()).hexdigest()[:16]}.csv"
 
 
-def _read_parquet(found: _Found, source: SourceSettings, work: Path, where: str) -> Part:
+def _read_parquet(
+    found: _Found, source: SourceSettings, work: Path, where: str, sample: int | None = None
+) -> Part:
     delivery = Delivery(found.path, where)
-    _exhaust(delivery.blocks())
-    if delivery.size == 0:
+    if sample is None:
+        _exhaust(delivery.blocks())
+    if found.path.stat().st_size == 0:
         raise InputRefused(f"{where}: the file is empty", "Deliver the file again.")
     try:
         footer = parquet.read_metadata(found.path)
@@ -209,20 +219,30 @@ def _read_parquet(found: _Found, source: SourceSettings, work: Path, where: str)
             f"{where}: not a readable Parquet file, or cut before its end", "Deliver the file again."
         ) from None
     delivery.refuse_if_changed()
+    read_path, rows = found.path, footer.num_rows
+    if sample is not None and sample < rows:
+        read_path = _copy_path(source, found, work).with_suffix(".parquet")
+        rows = _copy_first_rows(found.path, read_path, sample)
     return Part(
         source=source.name,
         table=found.table,
         name=found.name,
-        read_path=found.path,
+        read_path=read_path,
         format="parquet",
         compression="none",
         delimiter=source.delimiter,
         header=header,
         columns=bind(header, found.table, _mapping(source, found.table), where),
-        rows=footer.num_rows,
+        rows=rows,
         sha256=delivery.sha256,
         size=delivery.size,
     )
+
+
+def _copy_first_rows(path: Path, copy: Path, rows: int) -> int:
+    head = next(parquet.ParquetFile(path).iter_batches(batch_size=rows))
+    parquet.write_table(pyarrow.Table.from_batches([head]), copy)
+    return int(head.num_rows)
 
 
 def _exhaust(blocks: Iterable[bytes]) -> None:

@@ -2,8 +2,42 @@
 
 from __future__ import annotations
 
-from sources import files
-from sources.base import Asked, Part, SourceSettings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from sources import database, fhir, files, omop
+from sources.base import Asked, Kind, Part, SourceSettings
+
+Land = Callable[[SourceSettings, Asked], list[Part]]
+
+
+def _fhir(source: SourceSettings, asked: Asked) -> list[Part]:
+    """The parts of a folder of NDJSON, filled from its server first where it has one."""
+    if source.export is None:
+        return fhir.land(source, asked)
+    # With it come packages that only a site with a server needs.
+    from sources import fhir_export  # noqa: PLC0415
+
+    if asked.sample is not None:
+        fhir_export.look(source)
+        return fhir.land(source, asked) if fhir_export.has_files(source.path) else []
+    exported = fhir_export.export(source, asked)
+    if source.mode == "increment" and not fhir_export.has_files(source.path):
+        return []
+    return [replace(part, watermark=exported.watermark) for part in fhir.land(source, asked)]
+
+
+LAND: Final[Mapping[Kind, Land]] = {
+    "files": lambda source, asked: files.discover(source, asked.work, asked.sample),
+    "postgres": database.land,
+    "sqlserver": database.land,
+    "mysql": database.land,
+    "oracle": database.land,
+    "fhir": _fhir,
+    "omop": omop.land,
+}
+"""Kind of source -> what finds or lands its parts."""
 
 
 def gather(source: SourceSettings, asked: Asked) -> list[Part]:
@@ -12,4 +46,4 @@ def gather(source: SourceSettings, asked: Asked) -> list[Part]:
     Raises InputRefused where a required table is missing or something cannot be trusted, SourceUnavailable where
     the source cannot be reached, and ConfigurationError where its settings cannot be meant.
     """
-    return files.discover(source, asked.work)
+    return LAND[source.kind](source, asked)

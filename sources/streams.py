@@ -211,6 +211,17 @@ def peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return start[:HEAD_BYTES], itertools.chain([start], blocks)
 
 
+def first_lines(blocks: Iterator[bytes], lines: int) -> Iterator[bytes]:
+    """The content up to its `lines`-th line feed; what comes after is not read."""
+    for block in blocks:
+        there = block.count(b"\n")
+        if there >= lines:
+            yield b"\n".join(block.split(b"\n", lines)[:lines]) + b"\n"
+            return
+        lines -= there
+        yield block
+
+
 def count_rows(blocks: Iterator[bytes], header: Header, where: str) -> int:
     """How many rows a faithful parser has to account for: the lines after the header that are not empty.
 
@@ -225,11 +236,12 @@ def count_rows(blocks: Iterator[bytes], header: Header, where: str) -> int:
         body = block[to_skip:]
         to_skip -= len(block) - len(body)
         refuse_nul(body, header.lines + lines, where)
-        window = seam + body
         lines += body.count(b"\n")
-        if LINE_FEED_BEFORE_EMPTY_LINE.search(window):
-            empty_lines += EMPTY_LINE.subn(b"", window)[1]
-        seam = window[-2:] if window.endswith(b"\n\r") else window[-1:]
+        # Empty lines are rare: only then is the block copied, to join it with the end of the one before.
+        if LINE_FEED_BEFORE_EMPTY_LINE.search(body) or LINE_FEED_BEFORE_EMPTY_LINE.search(seam + body[:2]):
+            empty_lines += EMPTY_LINE.subn(b"", seam + body)[1]
+        end = seam + body[-2:]
+        seam = end[-2:] if end.endswith(b"\n\r") else end[-1:]
     has_open_line = seam not in (b"\n", b"\n\r")
     return lines + has_open_line - (empty_lines if len(header.names) > 1 else 0)
 

@@ -31,7 +31,7 @@ from schemas.errors import (
     RunLocked,
     ScreenError,
 )
-from schemas.vocabulary import TABLES
+from schemas.vocabulary import FAMILIES, TABLES
 from sql.extracts import Part, Source, alike, canonical, every_column, lines_at
 from sql.statements import filled, statement, text_literal
 
@@ -66,6 +66,7 @@ WORK_TABLES: Final = (
     "parts",
     "malformed",
     "opted_out",
+    "links",
     "people",
     "persons",
     "duplicates",
@@ -79,15 +80,6 @@ WORK_TABLES: Final = (
 RUN_TABLES: Final = ("runs", "run_inputs", "quarantine", "code_use", "decisions", "worklist_items")
 STORE_TABLES: Final = ("schema_version", "opted_out", "watermarks", *RUN_TABLES, *TABLES)
 VIEWS: Final = ("v_worklist", "v_funnel", "v_patient_timeline")
-
-FAMILIES: Final = {
-    "labs": ["lab"],
-    "orders": ["lab"],
-    "medications": ["drug"],
-    "conditions": ["cond", "proc"],
-    "procedures": ["cond", "proc"],
-}
-"""Table -> first words of the codelists that bring its rows into scope."""
 
 NAMED: Final = {
     "labs": "test_name",
@@ -104,6 +96,8 @@ NO_FORMAT: Final = "\x01"
 
 
 Rows = list[tuple[Any, ...]]
+
+NO_LINKS: Final = pl.DataFrame(schema=dict.fromkeys(("source", "patient_id", "person_id"), pl.String))
 
 
 @dataclass(frozen=True)
@@ -268,11 +262,13 @@ class Warehouse:
         sources: Sequence[Source],
         matching: Matching,
         count_codes_from: int | None = None,
+        links: pl.DataFrame | None = None,
     ) -> dict[str, int]:
         """Read every part once and keep the rows a rule can use, typed; gives rows delivered and kept.
 
         count_codes_from: also count the rows of every code and name there is, in scope or not, and keep the counts
         from so many rows on; this reads the code columns a second time. None: nothing is counted.
+        links: the crosswalk (source, patient_id, person_id); identifiers with one person_id are one person tonight.
         Patients are read first: rows of people who opted out are dropped before anything is stored. Raises
         InputRefused where a file holds other rows than were counted in it without a parser.
         """
@@ -285,6 +281,8 @@ class Warehouse:
         self._run("pragma enable_profiling = 'no_output'")
         self._narrow_access([part.read_path.parent for part in parts])
         self._put_sources(sources)
+        self._put("given_links", NO_LINKS if links is None else links)
+        self._run(statement("staging/links"))
         first_part_of = self._put_parts(groups)
         drug_pattern = self._put_matching(matching)
         self._run(statement("staging/patients_reported"))
@@ -293,7 +291,7 @@ class Warehouse:
         self._run("set disabled_optimizers = 'join_order,build_side_probe_side'")
         for table in TABLES:
             if table in FAMILIES:
-                self._run(statement("staging/scope"), families=FAMILIES[table])
+                self._run(statement("staging/scope"), families=list(FAMILIES[table]))
             for number, group in enumerate(groups):
                 if group[0].table == table:
                     source = by_name[group[0].source]
@@ -316,8 +314,16 @@ class Warehouse:
 
     def _put_sources(self, sources: Sequence[Source]) -> None:
         frame = pl.DataFrame(
-            [(source.name, source.mode) for source in sources],
-            schema={"source": pl.String, "mode": pl.String},
+            [
+                (source.name, source.mode, source.identifiers or source.name, source.home_rank)
+                for source in sources
+            ],
+            schema={
+                "source": pl.String,
+                "mode": pl.String,
+                "namespace": pl.String,
+                "home_rank": pl.Int32,
+            },
             orient="row",
         )
         self._put("given_sources", frame)
@@ -361,14 +367,17 @@ class Warehouse:
         """Make the site's own words known to the connection."""
         self._put("site_code_systems", _words(source.code_systems, "spelling", "system"))
         self._run(statement("staging/spelling"))
+        self._put("site_codes", _words(_upper(source.codes), "reported_code", "concept"))
         self._put("site_test_codes", _words(_upper(source.test_codes), "reported_code", "concept"))
         self._put("site_test_names", _words(_lower(source.test_names), "reported_name", "concept"))
         self._put("site_test_units", _words(_upper(source.test_units), "key", "unit"))
 
     def _settle_people(self) -> None:
-        for name in ("opted_out", "people", "kept_patients"):
+        for name in ("identities", "opted_out", "opted_out_linked", "people", "kept_patients"):
             self._run(statement(f"staging/{name}"))
+        # Both hold who opted out.
         self._run("drop table patients_reported")
+        self._run("drop table identities")
 
     def _stage_group(self, group: Sequence[Part], first_part: int, source: Source, drug_pattern: str) -> None:
         first = group[0]
@@ -524,10 +533,11 @@ class Warehouse:
             raise ContractError(f"{table} was asked for before patients were validated.")
         return self._frame(statement(f"validate/{table}"))
 
-    def refuse(self, table: str, refused: pl.DataFrame) -> None:
+    def refuse(self, table: str, refused: pl.DataFrame, as_of: date | None = None) -> None:
         """Quarantine the rows of `refused` (row_no, reasons). To be called for each table, also with no row.
 
-        Patients: what is left are the persons of the night. Laboratory rows may be refused again after
+        Patients: what is left are the persons of the night; `as_of` is the day on which somebody is responsible for
+        them, where several records describe one person. Laboratory rows may be refused again after
         `select_in_force`, when their values have been read; they then count as quarantined, not as in force.
         """
         self._put("given_refused", refused.select(pl.col("row_no").cast(pl.UInt64), "reasons"))
@@ -536,7 +546,7 @@ class Warehouse:
             return
         self._run("insert into work.validated select $table", table=table)
         if table == "patients":
-            self._run(statement("validate/persons"), stored_rows=STORED_ROWS)
+            self._run(statement("validate/persons"), stored_rows=STORED_ROWS, as_of=as_of)
 
     def _validated(self) -> set[str]:
         return {row[0] for row in self._rows("select table_name from work.validated")}
@@ -560,6 +570,7 @@ class Warehouse:
                 self._select(table, datetime.combine(as_of, END_OF_DAY))
             self._export(table, folder)
         self._export("codes", folder)
+        self._export("identities", folder)
         self._export("unseen", folder, as_of_end=datetime.combine(as_of, END_OF_DAY))
         counts: dict[str, dict[str, int]] = {table: dict.fromkeys(STATES, 0) for table in TABLES}
         for table, state, rows in self._rows(
@@ -589,6 +600,7 @@ class Warehouse:
         rows = [self._rows(filled("ledger/fingerprint", table=table))[0] for table in TABLES]
         rows += self._rows(statement("ledger/malformed"))
         rows += self._rows(statement("ledger/opt_out_sums"))
+        rows += self._rows(statement("ledger/link_sums"))
         rows += self._rows(statement("ledger/code_use_sums"))
         return hashlib.sha256(json.dumps([[str(cell) for cell in row] for row in rows]).encode()).hexdigest()
 
@@ -623,6 +635,11 @@ class Warehouse:
         """
         return self._frame(statement(f"ledger/quarantine_{table}"), **_stored_rows(table))
 
+    def links(self) -> dict[str, int]:
+        """How many links of the crosswalk name a source of tonight, and what they join: identifiers and persons."""
+        names = ("links", "linked_identifiers", "linked_persons", "contested_identifiers")
+        return dict(zip(names, self._rows(statement("ledger/links"))[0], strict=True))
+
     def recognised_b12(self) -> int:
         """How many B12 results are in force tonight and readable."""
         return int(self._rows(statement("ledger/recognised_b12"))[0][0])
@@ -639,11 +656,11 @@ class Warehouse:
         """
         return self._frame(statement("ledger/code_use"))
 
-    def previous_code_use(self, run_id: str, as_of: date) -> pl.DataFrame:
-        """One row per code of a list in the latest run before this one: source, table_name, code_system, code,
-        name (where there is no code), rows. Empty where no earlier run counted.
+    def previous_code_use(self, as_of: date) -> pl.DataFrame:
+        """One row per code of a list in the latest run of an earlier day: source, table_name, code_system, code,
+        name (where there is no code), rows. Empty where none counted. Tonight's own run changes nothing here.
         """
-        return self._frame(statement("ledger/previous_code_use"), run_id=run_id, as_of=as_of)
+        return self._frame(statement("ledger/previous_code_use"), as_of=as_of)
 
     # -- commit -------------------------------------------------------------------------------------------
 

@@ -6,12 +6,22 @@ is decided differently: no case could notice it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rules.model import Band, Condition, DecisionRow, Output, Pack
+from rules.model import (
+    Band,
+    Cause,
+    Clue,
+    Condition,
+    DecisionRow,
+    Output,
+    Pack,
+    Parameter,
+    ReplacementForm,
+)
 from rules.monitoring import WITH_CAUTIONS, WITH_MONITORING
 from rules.proof import Box, left_over, reach, whole
 from schemas.vocabulary import FACTS, YES_NO
@@ -42,32 +52,37 @@ ON_REPLACEMENT: tuple[Box, ...] = (
 """Everybody of whom follow-up is asked; interval and oral review follow from the state of replacement."""
 
 _ASKED = _some(whole(WITH_CAUTIONS), eligibility=["eligible"], age_group=["adult"])
+_UNTREATED = _some(
+    _ASKED, replacement=["NEVER", "LAPSED"], b12_since_start=["none"], neuro_since_start=["no"]
+)
+_ON_NO_LIST = _some(_ASKED, lapsed=["none"], on_replacement_list=["no"], on_replacement_or_mma_list=["no"])
 ELIGIBLE_ADULTS: tuple[Box, ...] = (
-    _some(_ASKED, replacement=["NEVER", "LAPSED"], b12_since_start=["none"], neuro_since_start=["no"]),
     _some(
-        _ASKED,
-        replacement=[*_INJECTED, *_SUPPLIED],
-        lapsed=["none"],
-        on_replacement_list=["no"],
-        on_mma_list=["no"],
+        _UNTREATED,
+        on_replacement_list=["yes"],
+        on_replacement_or_mma_list=["yes"],
+        replacement_listed_or_injected=["yes"],
     ),
+    _some(_UNTREATED, on_replacement_list=["no"], replacement_listed_or_injected=["no"]),
+    _some(_ON_NO_LIST, replacement=_INJECTED, replacement_listed_or_injected=["yes"]),
+    _some(_ON_NO_LIST, replacement=_SUPPLIED, replacement_listed_or_injected=["no"]),
 )
 """Everybody of whom cautions are asked: nobody on replacement is on a list for it or for MMA (row R03)."""
 
 Ordered = Sequence[tuple[Condition, Any]]
 """Conditions with what each gives, first match."""
 
-OTHER_WORDS = {
-    "mma_for": "symptomatic_only",
-    "mma_policy": "three_zone",
-    "egfr_variant_code": "33914-3",
-    "first_test_tier_e": "on",
-    "regimen_optic": "RG-S",
-    "regimen_neuro": "RG-S",
-    "regimen_severe_anaemia": "RG-O",
-    "safety_review_alone_priority": "P3",
+WORDS = {
+    "mma_for": ("all_indeterminate", "symptomatic_only"),
+    "mma_policy": ("lab_range", "three_zone"),
+    "egfr_variant_code": ("48643-1", "33914-3"),
+    "first_test_tier_e": ("off", "on"),
+    "regimen_optic": ("RG-X", "RG-S"),
+    "regimen_neuro": ("RG-N", "RG-S"),
+    "regimen_severe_anaemia": ("RG-S", "RG-O"),
+    "safety_review_alone_priority": ("P2", "P3"),
 }
-"""Parameters that are words -> another word of theirs."""
+"""Parameters that are one word -> words they may have."""
 
 
 @dataclass(frozen=True)
@@ -214,12 +229,24 @@ def parameter_mutants(pack: Pack) -> Iterator[Mutant]:
     """Changed packs: each number one unit of its last digit up and down, each word another one."""
     for name, parameter in pack.parameters.items():
         if isinstance(parameter.value, str):
-            yield Mutant(f"{name} {OTHER_WORDS[name]}", with_value(pack, name, OTHER_WORDS[name]))
+            for label, words in _other_words(parameter):
+                yield Mutant(f"{name} {label}", with_value(pack, name, words))
             continue
         written = Decimal(f"{parameter.value:.12g}")
         step = Decimal(1).scaleb(min(0, int(written.normalize().as_tuple().exponent)))
         for sign, moved in (("+", written + step), ("-", written - step)):
             yield Mutant(f"{name} {sign}{step}", with_value(pack, name, float(moved)))
+
+
+def _other_words(parameter: Parameter) -> Iterator[tuple[str, str]]:
+    """Another word, or the words without one of them; a last word becomes one that nothing says."""
+    if parameter.unit != "words":
+        other = next(word for word in WORDS[parameter.id] if word != parameter.value)
+        yield other, other
+        return
+    words = str(parameter.value).split(", ")
+    for word in words:
+        yield f"without {word}", ", ".join(kept for kept in words if kept != word) or "nothing says this"
 
 
 INTERVALS = {
@@ -282,3 +309,114 @@ def _other_side(band: Band, limit: float) -> Band:
     other = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt"}
     sides = [side for side in other if getattr(band, side) == limit]
     return replace(band, **dict.fromkeys(sides), **{other[side]: limit for side in sides})
+
+
+class EntryMutant(NamedTuple):
+    """A change of one cause, clue or B12 list; `change` may be made on a pack that others have changed."""
+
+    entry: str
+    name: str
+    change: Callable[[Pack], Pack]
+
+
+def entry_mutants(pack: Pack) -> Iterator[EntryMutant]:
+    """Every row removed, swapped, and each of its words, flags and codelists changed."""
+    for cause in pack.causes:
+        yield from _cause_mutants(cause, pack)
+    for clue in pack.clues:
+        yield from _clue_mutants(clue)
+    for form in pack.replacement_forms:
+        yield from _form_mutants(form)
+
+
+def _cause_mutants(cause: Cause, pack: Pack) -> Iterator[EntryMutant]:
+    name = f"cause:{cause.id}"
+
+    def changed(one: Cause | None) -> Callable[[Pack], Pack]:
+        return lambda held: replace(held, causes=_with(held.causes, "id", cause.id, one))
+
+    place = pack.causes.index(cause)
+    if place + 1 < len(pack.causes):
+        # The last row is what is left for everybody else, and cannot be left out.
+        yield EntryMutant(name, f"{name} removed", changed(None))
+        below = pack.causes[place + 1].id
+        yield EntryMutant(name, f"{name} after {below}", _swapped(cause.id, below))
+    if cause.rule:
+        yield EntryMutant(name, f"{name} without {cause.rule}", changed(replace(cause, rule="")))
+    for concept in cause.concepts:
+        rest = tuple(kept for kept in cause.concepts if kept != concept)
+        yield EntryMutant(name, f"{name} without {concept}", changed(replace(cause, concepts=rest)))
+    flipped = replace(cause, irreversible=not cause.irreversible)
+    yield EntryMutant(name, f"{name} irreversible {flipped.irreversible}", changed(flipped))
+    other = "RG-O" if cause.regimen_id != "RG-O" else "RG-S"
+    yield EntryMutant(name, f"{name} {other}", changed(replace(cause, regimen_id=other)))
+
+
+def _swapped(one: str, other: str) -> Callable[[Pack], Pack]:
+    def change(pack: Pack) -> Pack:
+        by_id = {cause.id: cause for cause in pack.causes}
+        order = {one: other, other: one}
+        return replace(
+            pack, causes=tuple(by_id.get(order.get(cause.id, cause.id), cause) for cause in pack.causes)
+        )
+
+    return change
+
+
+def _with(items: Sequence[Any], key: str, named: str, item: Any | None) -> tuple[Any, ...]:
+    place = next(number for number, each in enumerate(items) if getattr(each, key) == named)
+    return replaced(items, place, item)
+
+
+OTHER_NEURO = {
+    "high": ("high_when_new",),
+    "high_when_new": ("high", "low"),
+    "low": ("high_when_new", ""),
+    "": ("low",),
+}
+RISK_GROUPS = ("ng239", "aafp", "bsh")
+
+
+def _clue_mutants(clue: Clue) -> Iterator[EntryMutant]:
+    """A clue that is asked for by its name loses its codelists instead of its row."""
+    name = f"clue:{clue.id}"
+
+    def mutant(label: str, one: Clue) -> EntryMutant:
+        return EntryMutant(
+            name, f"{name} {label}", lambda held: replace(held, clues=_with(held.clues, "id", clue.id, one))
+        )
+
+    for concept in clue.concepts:
+        rest = tuple(kept for kept in clue.concepts if kept != concept)
+        yield mutant(f"without {concept}", replace(clue, concepts=rest))
+    if clue.group == "symptom":
+        for neuro in OTHER_NEURO[clue.neuro]:
+            yield mutant(f"neuro {neuro or 'none'}", replace(clue, neuro=neuro))
+        yield mutant(f"low_weight {not clue.low_weight}", replace(clue, low_weight=not clue.low_weight))
+    if clue.group in RISK_GROUPS and clue.concepts:
+        yield mutant(f"tier_c {not clue.tier_c}", replace(clue, tier_c=not clue.tier_c))
+        flipped = replace(clue, current_only=not clue.current_only)
+        yield mutant(f"current_only {flipped.current_only}", flipped)
+        group = "aafp" if clue.group == "ng239" else "ng239"
+        yield mutant(f"group {group}", replace(clue, group=group))
+
+
+OTHER_FORM = {"im": "oral", "oral": "im", "sublingual": "oral", "nasal": "oral", "unstated": "im"}
+
+
+def _form_mutants(form: ReplacementForm) -> Iterator[EntryMutant]:
+    name = f"form:{form.concept}"
+
+    def mutant(label: str, one: ReplacementForm | None) -> EntryMutant:
+        return EntryMutant(
+            name,
+            f"{name} {label}",
+            lambda held: replace(
+                held, replacement_forms=_with(held.replacement_forms, "concept", form.concept, one)
+            ),
+        )
+
+    # A list without a row counts as little as one that does not count.
+    yield mutant(f"counts {not form.counts}", replace(form, counts=not form.counts))
+    if form.counts:
+        yield mutant(OTHER_FORM[form.form], replace(form, form=OTHER_FORM[form.form]))

@@ -20,7 +20,7 @@ from flows import stages
 from flows.context import opened, plan
 from flows.passes import Paths, inputs_in_force
 from rules.model import Pack
-from tests.night import write_extract
+from tests.night import Tables, write_extract
 from tests.patients import Row, case_tables, story
 from tests.said import said
 from transforms import cautions, follow_up
@@ -29,7 +29,7 @@ from transforms.normalise import normalise
 from transforms.present import told, worklists
 from transforms.screen import screen
 
-FOLDER = Path(__file__).parents[1] / "rules" / "packs" / "b12" / "1.0.0"
+SHELF = Path(__file__).parents[1] / "rules" / "packs"
 AS_OF = date(2026, 6, 15)
 WATCH, SAYS = "watch", "says"
 MAIN = ("story", WATCH, SAYS)
@@ -38,12 +38,12 @@ Outcome = tuple[Any, ...]
 _SHOWN = ("list", "priority", "due_on", "regimen_id", "reason", "suggested_action")
 
 
-def cases() -> list[Row]:
-    """Every person of the cases files; column `kind` names the table's."""
+def cases(pack_ref: str = "b12/1.0.0") -> list[Row]:
+    """Every person of a pack's cases files; column `kind` names the table's."""
     return [
         row | {"kind": table.kind}
-        for name in ("cases.md", "cases_follow_up_and_cautions.md")
-        for table in case_tables(FOLDER / name)
+        for file in sorted((SHELF / pack_ref).glob("cases*.md"))
+        for table in case_tables(file)
         if table.kind in MAIN or table.kind.startswith("story")
         for row in table.rows
     ]
@@ -70,10 +70,7 @@ class Population:
         }
 
     def decided(self, pack: Pack) -> pl.DataFrame:
-        read = normalise(self.inputs.observations, pack).collect()
-        observations = read.filter(pl.col("problem").is_null()).drop("problem").lazy()
-        seen = Inputs(**{**vars(self.inputs), "observations": observations})
-        return screen(seen, pack, AS_OF, _held).decisions.collect().rechunk()
+        return decided(self.inputs, pack, AS_OF)
 
     def asked(self, pack: Pack) -> Asked:
         """What follow-up items and cautions are asked of, taken where the screen hands it over."""
@@ -132,25 +129,39 @@ def looked_at(
     regimens = [listed[name]["regimen_id"] if name in listed else None for name in named]
     facts = [str(person[fact]) for fact in re.findall(r"(\w+) [\w/.-]+", also)]
     priorities = {name: row["priority"] for name, row in listed.items()}
-    return person["rule_id"], person["clinical_status"], priorities, regimens, facts
+    decided = person["rule_id"], person["clinical_status"], person["lists"], person["priority"]
+    return *decided, priorities, regimens, facts
 
 
 def _held(frame: pl.LazyFrame) -> pl.LazyFrame:
     return frame.collect().rechunk().lazy()
 
 
+def decided(inputs: Inputs, pack: Pack, as_of: date) -> pl.DataFrame:
+    """One row per person of what is in force, as `screen` decides it."""
+    read = normalise(inputs.observations, pack).collect()
+    observations = read.filter(pl.col("problem").is_null()).drop("problem").lazy()
+    seen = Inputs(**{**vars(inputs), "observations": observations})
+    return screen(seen, pack, as_of, _held).decisions.collect().rechunk()
+
+
 def population(kinds: tuple[str, ...], pack: Pack, home: Path) -> Population:
-    """The people of the tables of these kinds, brought in force with this pack by the first stages of a night."""
-    chosen = tuple(case for case in cases() if case["kind"] in kinds)
+    """The people of the pack's tables of these kinds, as its codes and days show them."""
+    chosen = tuple(case for case in cases(pack.ref) if case["kind"] in kinds)
     tables: dict[str, list[Row]] = {}
     for case in chosen:
         for table, rows in story(case["person"], case["story"], AS_OF).items():
             tables.setdefault(table, []).extend(rows)
+    return Population(chosen, in_force(tables, pack, home, AS_OF))
+
+
+def in_force(tables: Tables, pack: Pack, home: Path, as_of: date) -> Inputs:
+    """What the first stages of a night leave in force of these tables, held in memory."""
     asked = plan(
         extracts=write_extract(tables, home / "extract"),
         output=home / "out",
         warehouse=home / "warehouse.duckdb",
-        as_of=AS_OF,
+        as_of=as_of,
         with_workbooks=False,
         accept_low_volume=True,
     )
@@ -159,6 +170,4 @@ def population(kinds: tuple[str, ...], pack: Pack, home: Path) -> Population:
         for stage in (stages.extract, stages.stage, stages.validate):
             stage(night.file)
         lazy = inputs_in_force(Paths(night.work))
-        return Population(
-            chosen, replace(lazy, **{name: frame.collect().lazy() for name, frame in vars(lazy).items()})
-        )
+        return replace(lazy, **{name: frame.collect().lazy() for name, frame in vars(lazy).items()})

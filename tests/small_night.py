@@ -139,19 +139,21 @@ class SmallNight:
     def opened(self) -> Warehouse:
         return Warehouse(self.warehouse_file, self.folder / "work", self.engine)
 
-    def run(self, as_of: date = AS_OF, count_codes_from: int | None = None) -> Outcome:
+    def run(
+        self, as_of: date = AS_OF, count_codes_from: int | None = None, links: pl.DataFrame | None = None
+    ) -> Outcome:
         """Stage, validate and select, each in a warehouse opened anew."""
         with self.opened() as warehouse:
-            warehouse.stage(self.parts, list(self.sources.values()), MATCHING, count_codes_from)
+            warehouse.stage(self.parts, list(self.sources.values()), MATCHING, count_codes_from, links)
         with self.opened() as warehouse:
             for table, model in STAGED_MODELS.items():
-                warehouse.refuse(table, split(warehouse.staged(table), model).refused)
+                warehouse.refuse(table, split(warehouse.staged(table), model).refused, as_of)
         with self.opened() as warehouse:
             warehouse.select_in_force(as_of, self.folder / "work" / "in_force")
             return Outcome(
                 in_force={
                     name: pl.read_parquet(self.folder / "work" / "in_force" / f"{name}.parquet")
-                    for name in (*TABLES, "codes")
+                    for name in (*TABLES, "codes", "identities")
                 },
                 quarantine={table: warehouse.quarantine(table) for table in TABLES},
                 conservation={entry["table"]: entry for entry in warehouse.conservation()},

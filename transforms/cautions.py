@@ -10,11 +10,11 @@ from rules.model import Caution, Pack
 from schemas.vocabulary import CAUTION_FACTS, FACTS, SEVERITIES
 from transforms import clues, results
 from transforms.clues import ANTIBODY, METFORMIN, age_days
+from transforms.course import INJECTED
 from transforms.decide import holds
 from transforms.follow_up import READABLE, Seen, yes
 from transforms.medication import is_current, supplies, with_concepts
 
-_BLACK = r"(?i)(?:^|[^\p{L}])black(?:[^\p{L}]|$)"
 _ANAEMIA = ("anaemia", "macrocytosis")
 _ASKED = (
     "cause",
@@ -55,11 +55,13 @@ def caution_facts(
         _results(seen, pack, as_of),
     ):
         joined = joined.join(found, on="person_key", how="left")
-    return joined.select("person_key", *[name for name in FACTS if name not in CAUTION_FACTS], **_words())
+    return joined.select("person_key", *[name for name in FACTS if name not in CAUTION_FACTS], **_words(pack))
 
 
-def _words() -> dict[str, pl.Expr]:
+def _words(pack: Pack) -> dict[str, pl.Expr]:
     """Every fact of `CAUTION_FACTS`; whoever has no row in the frame behind it has its first word, or `no`."""
+    on_replacement_list = pl.col("priority_b12_replacement").is_not_null()
+    on_mma_list = pl.col("priority_mma_testing").is_not_null()
     flags = {
         "anaemia_or_macrocytosis": pl.any_horizontal(
             [pl.col("symptoms").list.contains(clue) for clue in _ANAEMIA]
@@ -74,14 +76,15 @@ def _words() -> dict[str, pl.Expr]:
         "needle_phobia": pl.col("fears_needles"),
         "severe_anaemia": pl.col("has_severe_anaemia"),
         "contraceptive": pl.col("takes_contraceptive"),
-        "black_ethnicity": pl.col("ethnicity").str.contains(_BLACK),
+        "black_ethnicity": pl.col("ethnicity").str.contains(_whole_word(pack.words("ethnicity_words"))),
         "irreversible_cause": pl.col("is_irreversible_cause"),
         "metformin": pl.col("takes_metformin"),
         "sample_after_injection": pl.col("is_sampled_after_injection"),
         "positive_antibody": pl.col("has_antibody"),
         "false_low_condition": pl.col("has_false_low_condition"),
-        "on_replacement_list": pl.col("priority_b12_replacement").is_not_null(),
-        "on_mma_list": pl.col("priority_mma_testing").is_not_null(),
+        "on_replacement_list": on_replacement_list,
+        "on_replacement_or_mma_list": on_replacement_list | on_mma_list,
+        "replacement_listed_or_injected": on_replacement_list | pl.col("replacement").is_in(INJECTED),
     }
     words = {
         "cause": pl.col("cause"),
@@ -93,6 +96,11 @@ def _words() -> dict[str, pl.Expr]:
         "index_test": pl.col("b12_test").fill_null("none"),
     }
     return {**words, **{name: yes(flag) for name, flag in flags.items()}}
+
+
+def _whole_word(words: tuple[str, ...]) -> str:
+    """A pattern for a text that holds one of the words as a whole word, in any case of letters."""
+    return rf"(?i)(?:^|[^\p{{L}}])(?:{'|'.join(words)})(?:[^\p{{L}}]|$)"
 
 
 def _medicines(seen: Seen, pack: Pack, as_of: date) -> pl.LazyFrame:
@@ -207,7 +215,7 @@ def _results(seen: Seen, pack: Pack, as_of: date) -> pl.LazyFrame:
         .unique()
     )
     positive = (
-        antibodies.filter(clues.is_positive_antibody())
+        antibodies.filter(clues.is_positive_antibody(pack))
         .select("person_key", has_antibody=pl.lit(True))
         .unique()
     )
@@ -218,20 +226,23 @@ def _results(seen: Seen, pack: Pack, as_of: date) -> pl.LazyFrame:
 
 
 def held(facts: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
-    """One row per person and caution that holds: person_key, caution_id, place, severity, text, named,
-    evidence, stands_alone.
+    """One row per person and caution that holds: person_key, caution_id, case_id, place, severity, text, finding,
+    advice, evidence, stands_alone.
 
-    `place` is the caution's place in the pack; `named` its id, severity and label; `stands_alone`: it lists a
-    person who is on no other list.
+    `place` is the caution's place in the pack; `case_id` its id with the case that held (as C01.low); `text` the
+    sentence, of which `finding` says what is so and `advice` what to do; `stands_alone`: it lists a person who is
+    on no other list.
     Needs the columns of `caution_facts`. Source: specification 11.
     """
     nobody = facts.clear().select(
         "person_key",
         caution_id=pl.lit(None, pl.String),
+        case_id=pl.lit(None, pl.String),
         place=pl.lit(None, pl.UInt8),
         severity=pl.lit(None, pl.String),
         text=pl.lit(None, pl.String),
-        named=pl.lit(None, pl.String),
+        finding=pl.lit(None, pl.String),
+        advice=pl.lit(None, pl.String),
         evidence=pl.lit(None, pl.String),
         stands_alone=pl.lit(None, pl.Boolean),
     )
@@ -253,12 +264,14 @@ def _held(facts: pl.LazyFrame, caution: Caution, place: int) -> pl.LazyFrame:
         .select(
             "person_key",
             caution_id=pl.lit(caution.id),
+            case_id=of_case([".".join(filter(None, (caution.id, case.case))) for case in caution.cases]),
             place=pl.lit(place, pl.UInt8),
             severity=of_case([case.severity for case in caution.cases]),
             text=of_case([case.text for case in caution.cases]),
+            finding=of_case([case.finding for case in caution.cases]),
+            advice=of_case([case.advice[:1].upper() + case.advice[1:] for case in caution.cases]),
         )
         .with_columns(
-            named=pl.format("{} ({}) {}", "caution_id", "severity", pl.lit(caution.label)),
             evidence=pl.lit("; ".join(caution.fact.evidence)),
             stands_alone=pl.col("severity").is_in(list(caution.alone)),
         )
@@ -268,23 +281,32 @@ def _held(facts: pl.LazyFrame, caution: Caution, place: int) -> pl.LazyFrame:
 def gathered(cautions: pl.LazyFrame) -> pl.LazyFrame:
     """One row per person with a caution.
 
-    cautions (ids in the order of their numbers), high_cautions, stands_alone (any does), caution_text (the
-    sentences, high ones first), caution_names (the same as names) and caution_refs (their evidence).
+    cautions (ids in the order of their numbers), caution_case_ids (with the case that held, in the same order),
+    high_cautions, stands_alone (any does), caution_text (the sentences, high ones first), caution_refs (their
+    evidence). For the safety list, where high ones and those that stand alone are the reason: caution_findings
+    (what is so) and caution_advice (what to do, then the sentences of the others).
     """
     rank = pl.col("severity").replace_strict(
         {name: place for place, name in enumerate(SEVERITIES)}, return_dtype=pl.UInt8
     )
     is_high = pl.col("severity") == "high"
+    is_reason = is_high | pl.col("stands_alone")
+    finding = pl.format("{} ({}, {}).", "finding", "caution_id", "severity")
+    advice = pl.when(is_reason).then("advice").otherwise(pl.format("Caution: {}", "text"))
     return (
         cautions.with_columns(rank=rank)
         .sort("person_key", "place")
         .group_by("person_key", maintain_order=True)
         .agg(
             cautions="caution_id",
+            caution_case_ids="case_id",
             high_cautions=pl.col("caution_id").filter(is_high),
             stands_alone=pl.col("stands_alone").any(),
             caution_text=pl.format("Caution: {}", "text").sort_by("rank", "place").str.join(" "),
-            caution_names=pl.col("named").sort_by("rank", "place").str.join("; "),
+            caution_findings=finding.filter(is_reason)
+            .sort_by(pl.col("rank").filter(is_reason), pl.col("place").filter(is_reason))
+            .str.join(" "),
+            caution_advice=advice.sort_by(~is_reason, "rank", "place").str.join(" "),
             caution_refs=pl.col("evidence")
             .str.split("; ")
             .explode()

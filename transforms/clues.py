@@ -114,7 +114,7 @@ def _label(clue_id: str, pack: Pack) -> pl.Expr:
     return pl.lit(next(clue.label for clue in pack.clues if clue.id == clue_id))
 
 
-def _told(labels: pl.Expr) -> pl.Expr:
+def told(labels: pl.Expr) -> pl.Expr:
     """The labels of a group as one phrase, each once, in alphabetical order."""
     return labels.unique().sort().str.join(", ")
 
@@ -253,8 +253,8 @@ def symptoms(rows: pl.LazyFrame, happened: pl.LazyFrame, pack: Pack) -> pl.LazyF
         .agg(
             symptoms=pl.col("clue").unique().sort(),
             neuro_features=pl.col("clue").filter(is_neuro).unique().sort(),
-            symptom_labels=_told(pl.col("label")),
-            neuro_labels=_told(pl.col("label").filter(is_neuro)),
+            symptom_labels=told(pl.col("label")),
+            neuro_labels=told(pl.col("label").filter(is_neuro)),
             symptom_evidence_ids=pl.col("evidence_id").unique().sort(),
             is_low_weight=pl.col("is_low_weight").all(),
             neuro=pl.when(is_high.any()).then(pl.lit("high")).when(is_neuro.any()).then(pl.lit("low")),
@@ -344,7 +344,7 @@ def risk_factors(rows: pl.LazyFrame) -> pl.LazyFrame:
     """One row per person with any risk factor: risk_factors (sorted ids), has_risk_medicine, risk_evidence_ids."""
     return rows.group_by("person_key").agg(
         risk_factors=pl.col("clue").unique().sort(),
-        risk_labels=_told(pl.col("label")),
+        risk_labels=told(pl.col("label")),
         has_risk_medicine=pl.col("is_current_only").any(),
         risk_evidence_ids=pl.col("evidence_id").drop_nulls().unique().sort(),
     )
@@ -430,7 +430,7 @@ def causes(
     `is_irreversible_cause`: any cause of the table that lasts for life is on record, first match or not. Exact
     codes only. Source: specification 5.5.
     """
-    antibody = observations.filter(is_positive_antibody())
+    antibody = observations.filter(is_positive_antibody(pack))
     long_resection = happened.filter(pl.col("length_cm") > pack.number("resection_cm"))
     by_rule = {
         "positive_intrinsic_factor_antibody": antibody,
@@ -457,12 +457,11 @@ def causes(
     )
 
 
-def is_positive_antibody() -> pl.Expr:
+def is_positive_antibody(pack: Pack) -> pl.Expr:
     """True for an intrinsic-factor antibody reported as positive, or above its laboratory's limit."""
     value = pl.col("value").str.to_lowercase()
     return (pl.col("concept") == ANTIBODY) & (
-        value.str.starts_with("pos")
-        | value.str.starts_with("detected")
+        pl.any_horizontal([value.str.starts_with(word) for word in pack.words("antibody_positive_words")])
         | wholly_above(pl.col("reference_limit")).fill_null(False)
     )
 

@@ -14,14 +14,8 @@ from rules.lookalikes import Lookalike
 from rules.model import Pack
 from rules.terminology import EXPANSION, PREFIX_SYSTEMS
 from schemas.code_use import FALLING_COLUMNS, UNLISTED_COLUMNS
+from schemas.vocabulary import FAMILIES
 
-FAMILIES: Final = {
-    "labs": ("lab",),
-    "orders": ("lab",),
-    "medications": ("drug",),
-    "conditions": ("cond", "proc"),
-    "procedures": ("cond", "proc"),
-}
 _WHICH: Final = ("source", "table_name", "code_system", "code", "name")
 _LEVELED: Final = tuple(system for system, of in EXPANSION.items() if of["levels"])
 

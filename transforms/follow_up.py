@@ -10,20 +10,22 @@ import polars as pl
 from rules.model import FollowUpItem, Pack
 from transforms import clues, results
 from transforms.clues import age_days
-from transforms.course import COUNTS, ON_REPLACEMENT, counts_at_start, last_course
+from transforms.course import COUNTS, INJECTED, ON_REPLACEMENT, ORAL, counts_of_course, last_course
 from transforms.decide import holds
 from transforms.inputs import Inputs, Keep
 from transforms.normalise import MMA
 
 POTASSIUM = "lab_potassium"
 READABLE = ("LOW", "INDET", "UNLIKELY", "AMBIGUOUS")
-_ORAL = ("ACTIVE_ORAL", "ACTIVE_SL", "ACTIVE_NASAL")
 _B12 = (results.TOTAL, results.ACTIVE)
 _B12_LABELS = {results.TOTAL: "total B12", results.ACTIVE: "active B12"}
+_NAMING = ("F7", "C03")
+"""Items whose reason names the features it is about, by `about_<item>`."""
 _COUNT_LABELS = {clues.HAEMOGLOBIN: "haemoglobin", clues.MCV: "MCV", clues.PLATELETS: "platelets"}
 
 ITEM_SCHEMA = {
     "item_id": pl.String,
+    "case_id": pl.String,
     "priority": pl.String,
     "due_on": pl.Date,
     "place": pl.UInt8,
@@ -50,8 +52,9 @@ class Seen:
 def monitored(decided: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date, keep: Keep) -> pl.LazyFrame:
     """One row per eligible adult on replacement: the facts of follow-up, and per item the date it counts from.
 
-    Needs the columns of `decided`. Adds the course, the words of `MONITORING_FACTS`, neuro_since_start (yes or no)
-    and `from_<item>`, null where the item does not arise. Source: specification 10.
+    Needs the columns of `decided`. Adds the course, the words of `MONITORING_FACTS`, neuro_since_start (yes or no),
+    is_load_incomplete (null where it cannot be told) with load_text, and `from_<item>`, null where the item does not
+    arise. Source: specification 10; S15 for the loading course.
     """
     treated = keep(
         decided.filter(
@@ -67,46 +70,52 @@ def monitored(decided: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date, keep: 
         )
     )
     samples = keep(seen.samples.join(keys, on="person_key", how="semi"))
+    mma = keep(_classified_mma(samples, seen, pack, as_of))
     joined = treated
     for found in (
         courses.drop("sex", "is_pregnant"),
         _counts(courses, seen.inputs.observations, pack),
         _tests(courses, seen.inputs.observations),
         _latest_b12(samples),
-        _raised_mma(samples, seen, pack, as_of),
+        _raised_mma(mma),
+        _found_deficient(courses, samples, mma, pack),
         _features(courses, seen, pack, as_of),
         _breastfeeding(seen.happened, pack, as_of),
         _open_b12_orders(seen.inputs, pack, as_of),
     ):
         joined = joined.join(found, on="person_key", how="left")
-    return joined.with_columns(**_facts(pack, as_of)).with_columns(**_dates(pack, as_of))
+    return (
+        joined.with_columns(**_facts(pack, as_of), is_load_incomplete=_is_load_incomplete(pack, as_of))
+        .with_columns(**_dates(pack, as_of))
+        .with_columns(
+            load_text=pl.when("is_load_incomplete").then(
+                pl.format(
+                    "Loading course incomplete: {} of {} injections in its first {} days.",
+                    "load_injections",
+                    pl.lit(pack.days("loading_doses")),
+                    pl.lit(pack.days("loading_check_days")),
+                )
+            )
+        )
+    )
 
 
 def treatment(treated: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per person of `monitored`: course_start_on, treatment_text (what a follow-up rests on), treatment_ids.
+    """One row per person of `monitored`: course_start_on, is_load_incomplete, latest_b12_text, treatment_text and
+    treatment_ids.
 
-    The course, the latest B12 that can be read, a raised MMA, and blood counts that are still abnormal.
+    What a follow-up rests on: the course, an incomplete loading course, the latest B12 that can be read, a raised
+    MMA, and blood counts that are still abnormal.
     """
 
     def on(day: str) -> pl.Expr:
         return pl.col(day).cast(pl.String)
 
     sentences = [
-        pl.when(pl.col("course_start_on").is_not_null()).then(
-            pl.format("Replacement since {}.", on("course_start_on"))
-        ),
         pl.when(pl.col("last_injection_on").is_not_null()).then(
             pl.format("Last injection on {}.", on("last_injection_on"))
         ),
-        pl.when(pl.col("latest_b12_on").is_not_null()).then(
-            pl.format(
-                "Latest B12: {} {} {} on {}.",
-                pl.col("latest_b12_test").replace_strict(_B12_LABELS, return_dtype=pl.String),
-                "latest_b12_value",
-                "latest_b12_unit",
-                on("latest_b12_on"),
-            )
-        ),
+        pl.col("load_text"),
         pl.when(pl.col("raised_mma_on").is_not_null()).then(
             pl.format("Raised MMA: {} {} on {}.", "raised_mma_value", "raised_mma_unit", on("raised_mma_on"))
         ),
@@ -130,6 +139,16 @@ def treatment(treated: pl.LazyFrame) -> pl.LazyFrame:
     return treated.select(
         "person_key",
         "course_start_on",
+        "is_load_incomplete",
+        latest_b12_text=pl.when(pl.col("latest_b12_on").is_not_null()).then(
+            pl.format(
+                "{} {} {} on {}",
+                pl.col("latest_b12_test").replace_strict(_B12_LABELS, return_dtype=pl.String),
+                "latest_b12_value",
+                "latest_b12_unit",
+                on("latest_b12_on"),
+            )
+        ),
         treatment_text=pl.concat_str(sentences, separator=" ", ignore_nulls=True),
         treatment_ids=pl.concat_list(
             pl.concat_list("latest_b12_id", "raised_mma_id").list.drop_nulls(),
@@ -143,22 +162,21 @@ def _days_since_start(day: str) -> pl.Expr:
 
 
 def _counts(courses: pl.LazyFrame, observations: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
-    """One row per person with a baseline count: was_severe, and abnormal_from where one is not yet normal."""
-    is_open = pl.col("is_abnormal") & pl.col("is_still_abnormal").fill_null(True)
+    """One row per person with a blood count: was_severe, and abnormal_from where one is not yet normal."""
     return (
-        counts_at_start(courses, observations, pack)
+        counts_of_course(courses, observations, pack)
         .join(courses.select("person_key", "course_start_on"), on="person_key", how="inner")
         .group_by("person_key")
         .agg(
             was_severe=pl.col("is_severe").any(),
-            abnormal_from=pl.coalesce("later_on", "course_start_on").filter(is_open).min(),
+            abnormal_from=pl.coalesce("later_on", "course_start_on").filter("is_open").min(),
             abnormal_counts=pl.struct(
                 label=pl.col("concept").replace_strict(_COUNT_LABELS, return_dtype=pl.String),
-                value=pl.coalesce("later_value", "value"),
-                unit=pl.coalesce("later_unit", "unit"),
-                on=pl.coalesce("later_on", "collected_on"),
-            ).filter(is_open),
-            abnormal_ids=pl.coalesce("later_evidence_id", "evidence_id").filter(is_open).sort(),
+                value="shown_value",
+                unit="shown_unit",
+                on="shown_on",
+            ).filter("is_open"),
+            abnormal_ids=pl.col("shown_id").filter("is_open").sort(),
         )
     )
 
@@ -204,10 +222,10 @@ def _latest_b12(samples: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _raised_mma(samples: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date) -> pl.LazyFrame:
-    """One row per person whose latest MMA with a class is ELEVATED, replacement or not: raised_mma_on."""
+def _classified_mma(samples: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date) -> pl.LazyFrame:
+    """The rows of `results.classified_mma`, replacement or not."""
     as_if_untreated = samples.with_columns(is_confounded=pl.lit(False))
-    mma = results.classified_mma(
+    return results.classified_mma(
         as_if_untreated.filter(pl.col("concept") == MMA),
         seen.inputs.observations.join(samples.select("person_key").unique(), on="person_key", how="semi"),
         seen.people,
@@ -216,6 +234,10 @@ def _raised_mma(samples: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date) -> p
         pack,
         as_of,
     )
+
+
+def _raised_mma(mma: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per person whose latest MMA with a class is ELEVATED: raised_mma_on."""
     return (
         mma.filter(pl.col("collected_on") == pl.col("collected_on").max().over("person_key"))
         .filter(pl.col("result_class") == "ELEVATED")
@@ -229,11 +251,28 @@ def _raised_mma(samples: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date) -> p
     )
 
 
+def _found_deficient(
+    courses: pl.LazyFrame, samples: pl.LazyFrame, mma: pl.LazyFrame, pack: Pack
+) -> pl.LazyFrame:
+    """One row per person with a LOW B12 or an ELEVATED MMA sampled shortly before the course, or on its first day."""
+    is_low = pl.col("concept").is_in(_B12) & (pl.col("result_class") == "LOW")
+    low = samples.filter(is_low).select("person_key", "collected_on")
+    raised = mma.filter(pl.col("result_class") == "ELEVATED").select("person_key", "collected_on")
+    since = _days_since_start("collected_on")
+    return (
+        pl.concat([low, raised])
+        .join(courses.select("person_key", "course_start_on"), on="person_key", how="inner")
+        .filter(since.is_between(-pack.days("loading_diagnosis_days"), 0))
+        .select("person_key", was_found_deficient=pl.lit(True))
+        .unique()
+    )
+
+
 def _features(courses: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date) -> pl.LazyFrame:
     """One row per person with an exact symptom code in the window since the start of replacement.
 
     not_better_on: the first so long after a known start. neuro_from: the first neurological one after the start
-    or, where that is unknown, the first that is new.
+    or, where that is unknown, the first that is new. about_F7 and about_C03 name the features of each.
     """
     coded = (
         seen.symptom_rows.filter(pl.col("is_exact") & pl.col("days_ago").is_not_null())
@@ -242,10 +281,13 @@ def _features(courses: pl.LazyFrame, seen: Seen, pack: Pack, as_of: date) -> pl.
         .with_columns(since=_days_since_start("feature_on"))
     )
     is_new = pl.col("days_ago") <= pack.days("new_feature_days")
-    is_later = (pl.col("since") > 0).fill_null(is_new)
+    is_neuro = (pl.col("neuro_rule") != "") & (pl.col("since") > 0).fill_null(is_new)
+    is_late = pl.col("since") >= pack.days("not_better_days")
     return coded.group_by("person_key").agg(
-        not_better_on=pl.col("feature_on").filter(pl.col("since") >= pack.days("not_better_days")).min(),
-        neuro_from=pl.col("feature_on").filter((pl.col("neuro_rule") != "") & is_later).min(),
+        not_better_on=pl.col("feature_on").filter(is_late).min(),
+        about_F7=clues.told(pl.col("label").filter(is_late)),
+        neuro_from=pl.col("feature_on").filter(is_neuro).min(),
+        about_C03=clues.told(pl.col("label").filter(is_neuro)),
     )
 
 
@@ -294,7 +336,7 @@ def _facts(pack: Pack, as_of: date) -> dict[str, pl.Expr]:
         .when("has_ever_neuro")
         .then(pl.lit("neuro"))
         .otherwise(pl.lit("standard")),
-        "oral_review": pl.when(~pl.col("replacement").is_in(_ORAL))
+        "oral_review": pl.when(~pl.col("replacement").is_in(ORAL))
         .then(pl.lit("none"))
         .when(is_dated & is_reviewed)
         .then(pl.lit("reviewed"))
@@ -310,6 +352,26 @@ def _facts(pack: Pack, as_of: date) -> dict[str, pl.Expr]:
         .otherwise(pl.lit("not_low")),
         "neuro_since_start": yes(pl.col("neuro_from").is_not_null()),
     }
+
+
+def _is_load_incomplete(pack: Pack, as_of: date) -> pl.Expr:
+    """Whether too few injections began a first course without neurological features; null where it cannot be told."""
+    is_asked = pl.col("replacement").is_in(INJECTED) & (pl.col("neuro") == "none")
+    is_over = age_days("course_start_on", as_of) >= pack.days("loading_check_days")
+    is_short = pl.col("load_injections") < pack.days("loading_doses")
+    return (
+        # Nothing says that a course begun again is loaded again.
+        pl.when(~is_asked | pl.col("is_begun_again") | ~is_short)
+        .then(pl.lit(False))
+        .when(pl.col("course_start_on").is_null())
+        .then(pl.lit(None, pl.Boolean))
+        .when(~pl.col("is_begun_by_injection") | ~is_over)
+        .then(pl.lit(False))
+        # A prescription says that injections were meant, not on which days they were given; and without the result
+        # that led to them the records may begin in the middle of a treatment.
+        .when(pl.col("is_begun_by_administration") & pl.col("was_found_deficient").fill_null(False))
+        .then(pl.lit(True))
+    )
 
 
 def _dates(pack: Pack, as_of: date) -> dict[str, pl.Expr]:
@@ -391,13 +453,15 @@ def _due(treated: pl.LazyFrame, item: FollowUpItem, place: int, pack: Pack, as_o
         days=of_case([case.due_days for case in item.cases], pl.Int64())
     )
     is_overdue = age_days("due_on", as_of) >= of_case([case.overdue_days for case in item.cases], pl.Int64())
+    about = pl.format(": {}", f"about_{item.id}") if item.id in _NAMING else pl.lit("")
     dated = pl.format(
-        "{}: {}, {} {}{}.",
-        pl.lit(item.id),
+        "{}{}, {} {}{} ({}).",
         pl.lit(item.label),
+        about,
         pl.lit(item.dated),
         pl.col("due_on").cast(pl.String),
         pl.when("is_overdue").then(pl.lit(", overdue")).otherwise(pl.lit("")),
+        pl.lit(item.id),
     )
     return (
         treated.filter(pl.col(f"from_{item.id}").is_not_null())
@@ -409,14 +473,13 @@ def _due(treated: pl.LazyFrame, item: FollowUpItem, place: int, pack: Pack, as_o
         .select(
             "person_key",
             item_id=pl.lit(item.id),
+            case_id=of_case([".".join(filter(None, (item.id, one.case))) for one in item.cases], pl.String()),
             priority=priority,
             due_on="due_on",
             place=pl.lit(place, pl.UInt8),
             is_overdue="is_overdue",
             reason=dated,
-            action=pl.format(
-                "{}: {}", pl.lit(item.id), of_case([one.text for one in item.cases], pl.String())
-            ),
+            action=of_case([one.text for one in item.cases], pl.String()),
             evidence=pl.lit("; ".join(item.fact.evidence)),
         )
     )
@@ -430,13 +493,15 @@ def in_order(steps: pl.LazyFrame) -> pl.LazyFrame:
 def gathered(due: pl.LazyFrame) -> pl.LazyFrame:
     """One row per person with an item.
 
-    follow_up_items (ids), follow_up_due_on (their dates), item_priority and follow_up_steps (the items).
+    follow_up_items (ids), follow_up_case_ids (with the case that held, as F1.oral), follow_up_due_on (their dates),
+    item_priority and follow_up_steps (the items).
     """
     return (
         in_order(due)
         .group_by("person_key", maintain_order=True)
         .agg(
             follow_up_items="item_id",
+            follow_up_case_ids="case_id",
             follow_up_due_on="due_on",
             item_priority=pl.col("priority").first(),
             follow_up_steps=pl.struct(list(ITEM_SCHEMA)),

@@ -41,15 +41,16 @@ def raised_homocysteine(
 ) -> pl.LazyFrame:
     """One row per person whose homocysteine confirms a deficiency: homocysteine_confirms and the result.
 
-    The latest one, off replacement, above the laboratory's limit or else the pack's, with a known kidney function
-    that is not poor and a serum folate above its limit. Source: specification 6.4.
+    Results taken on replacement are set aside; the latest of the others counts, above the laboratory's limit or else
+    the pack's, with a known kidney function that is not poor and a serum folate above its limit.
+    Source: specification 6.4.
     """
-    latest = latest_readable(observations, HOMOCYSTEINE, pack.days("homocysteine_days"), as_of)
-    raised = confounded(
-        latest.filter(wholly_above(pl.col("reference_limit").fill_null(pack.number("homocysteine_high")))),
-        dosed,
-        pack,
-    ).filter(~pl.col("is_confounded"))
+    measured = observations.filter(pl.col("concept") == HOMOCYSTEINE)
+    # A result that treatment has lowered must not hide an earlier raised one.
+    untreated = confounded(measured, dosed, pack).filter(~pl.col("is_confounded"))
+    latest = latest_readable(untreated, HOMOCYSTEINE, pack.days("homocysteine_days"), as_of)
+    limit = pl.col("reference_limit").fill_null(pack.number("homocysteine_high"))
+    raised = latest.filter(wholly_above(limit))
     theirs = observations.join(raised, on="person_key", how="semi")
     working = nearest_egfr(raised, egfr_results(theirs, people, pack), pack).filter(~pl.col("is_renal"))
     return (

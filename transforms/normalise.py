@@ -23,6 +23,11 @@ def reported_number(text: pl.Expr) -> pl.Expr:
     return pl.when(number.is_finite()).then(number)
 
 
+def plain_number(number: pl.Expr) -> pl.Expr:
+    """A number as text; a whole one without its `.0`."""
+    return number.cast(pl.String).str.strip_suffix(".0")
+
+
 def unit_spelling(unit: pl.Expr) -> pl.Expr:
     """A unit as it is compared: no spaces, lower case, both micro signs as `u`."""
     return unit.str.replace_all(r"\s", "").str.to_lowercase().str.replace_all("[µμ]", "u")

@@ -12,9 +12,10 @@ from rules.model import Clue, Pack
 from schemas.derived import RECORD_SCHEMA
 from schemas.vocabulary import RECORD_KINDS
 from transforms.clues import ANTIBODY, age_days, is_positive_antibody
-from transforms.inputs import Inputs
+from transforms.history import History
+from transforms.laboratory import Laboratory
 from transforms.medication import is_current
-from transforms.normalise import MMA
+from transforms.normalise import MMA, plain_number
 from transforms.results import ACTIVE, TOTAL, answers_sample
 
 _KIND = pl.Enum(RECORD_KINDS)
@@ -33,29 +34,11 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Considered:
-    """Frames of the screen that hold what it looked at, worked out already.
+    """What the screen looked at: the history, the laboratory's results, and the blood signs."""
 
-    doses: those that do not count as treatment included. usable_b12: one row per test and day in its window;
-    evaluable_b12: those of them outside pregnancy. asked: the sample date an MMA is to answer; answered: the MMA that
-    does. pregnant: people who are. homocysteine: the results that confirm.
-    """
-
-    inputs: Inputs
-    people: pl.LazyFrame
-    happened: pl.LazyFrame
-    supplied: pl.LazyFrame
-    doses: pl.LazyFrame
-    samples: pl.LazyFrame
-    usable_b12: pl.LazyFrame
-    evaluable_b12: pl.LazyFrame
-    index: pl.LazyFrame
-    in_pregnancy: pl.LazyFrame
-    mma: pl.LazyFrame
-    asked: pl.LazyFrame
-    answered: pl.LazyFrame
-    pregnant: pl.LazyFrame
+    history: History
+    tests: Laboratory
     blood: pl.LazyFrame
-    homocysteine: pl.LazyFrame
 
 
 def records(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
@@ -64,7 +47,7 @@ def records(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
     A record that shows two things (a symptom and a risk factor, say) has a row for each. Ordered by bucket and
     person, then kind, the latest first, so that equal inputs give equal rows in equal order.
     """
-    people = seen.people.select("person_key", "person_bucket", "patient_id", "clinic_id", "source")
+    people = seen.history.people.select("person_key", "person_bucket", "patient_id", "clinic_id", "source")
     return (
         pl.concat([_shaped(found) for found in _found(seen, pack, as_of)])
         .join(people, on="person_key", how="inner")
@@ -82,7 +65,7 @@ def _found(seen: Considered, pack: Pack, as_of: date) -> Iterator[pl.LazyFrame]:
     yield _mma(seen, pack)
     yield _egfr(seen)
     yield _homocysteine(seen)
-    yield _antibodies(seen)
+    yield _antibodies(seen, pack)
     yield _events(seen, pack, as_of)
     yield _pregnancies(seen, pack, as_of)
     yield _blood_signs(seen, pack)
@@ -117,11 +100,11 @@ def _first(*reasons: tuple[pl.Expr, str]) -> pl.Expr:
 
 
 def _b12(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
-    standing = seen.usable_b12.select("row_no", is_usable=pl.lit(True)).join(
-        seen.evaluable_b12.select("row_no", is_evaluable=pl.lit(True)), on="row_no", how="left"
+    standing = seen.tests.usable_b12.select("row_no", is_usable=pl.lit(True)).join(
+        seen.tests.evaluable_b12.select("row_no", is_evaluable=pl.lit(True)), on="row_no", how="left"
     )
-    index = seen.index.select("person_key", "b12_test", "total_b12_on", "active_b12_on")
-    asks = seen.in_pregnancy.select("person_key", "pregnancy_b12_on")
+    index = seen.tests.index.select("person_key", "b12_test", "total_b12_on", "active_b12_on")
+    asks = seen.tests.in_pregnancy.select("person_key", "pregnancy_b12_on")
     is_total, is_low = pl.col("concept") == TOTAL, pl.col("result_class") == "LOW"
     own_on = pl.when(is_total).then("total_b12_on").otherwise("active_b12_on")
     is_usable, is_evaluable = pl.col("is_usable").fill_null(False), pl.col("is_evaluable").fill_null(False)
@@ -143,7 +126,7 @@ def _b12(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
         (pl.lit(True), "other_test_later"),
     )
     return (
-        seen.samples.filter(pl.col("concept").is_in([TOTAL, ACTIVE]))
+        seen.tests.samples.filter(pl.col("concept").is_in([TOTAL, ACTIVE]))
         .join(standing, on="row_no", how="left")
         .join(index, on="person_key", how="left")
         .join(asks, on="person_key", how="left")
@@ -161,9 +144,9 @@ def _b12(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
 
 
 def _mma(seen: Considered, pack: Pack) -> pl.LazyFrame:
-    classed = seen.mma.select("row_no", mma_class="result_class")
-    days = seen.mma.select("person_key", "collected_on", has_day_class=pl.lit(True))
-    answered = seen.answered.select("person_key", "mma_collected_on")
+    classed = seen.tests.mma.select("row_no", mma_class="result_class")
+    days = seen.tests.mma.select("person_key", "collected_on", has_day_class=pl.lit(True))
+    answered = seen.tests.answered.select("person_key", "mma_collected_on")
     has_class = pl.col("mma_class").is_not_null()
     in_window = answers_sample(pl.col("collected_on"), pl.col("index_on"), pack)
     use = _first((has_class & (pl.col("collected_on") == pl.col("mma_collected_on")), "answers_index"))
@@ -177,10 +160,10 @@ def _mma(seen: Considered, pack: Pack) -> pl.LazyFrame:
         (pl.lit(True), "not_the_latest"),
     )
     return (
-        seen.samples.filter(pl.col("concept") == MMA)
+        seen.tests.samples.filter(pl.col("concept") == MMA)
         .join(classed, on="row_no", how="left")
         .join(days, on=["person_key", "collected_on"], how="left")
-        .join(seen.asked, on="person_key", how="left")
+        .join(seen.tests.asked, on="person_key", how="left")
         .join(answered, on="person_key", how="left")
         .select(
             *("person_key", "value", "unit"),
@@ -198,16 +181,16 @@ def _mma(seen: Considered, pack: Pack) -> pl.LazyFrame:
 
 def _egfr(seen: Considered) -> pl.LazyFrame:
     """The kidney function of the MMA that counts; `value` is computed where the record is a creatinine."""
-    answered = seen.answered.select("person_key", collected_on="mma_collected_on")
+    answered = seen.tests.answered.select("person_key", collected_on="mma_collected_on")
     return (
-        seen.mma.filter(pl.col("egfr").is_not_null())
+        seen.tests.mma.filter(pl.col("egfr").is_not_null())
         .join(answered, on=["person_key", "collected_on"], how="semi")
         .select(
             "person_key",
             kind=pl.lit("egfr"),
             what=pl.lit("lab_egfr"),
             label=pl.lit("eGFR"),
-            value=_plain(pl.col("egfr").round(1)),
+            value=plain_number(pl.col("egfr").round(1)),
             unit=pl.lit("mL/min/1.73m2"),
             result_class=_NO_TEXT,
             on="egfr_on",
@@ -219,12 +202,8 @@ def _egfr(seen: Considered) -> pl.LazyFrame:
     )
 
 
-def _plain(number: pl.Expr) -> pl.Expr:
-    return number.cast(pl.String).str.strip_suffix(".0")
-
-
 def _homocysteine(seen: Considered) -> pl.LazyFrame:
-    return seen.homocysteine.select(
+    return seen.tests.homocysteine.select(
         "person_key",
         kind=pl.lit("homocysteine"),
         what=pl.lit("lab_homocysteine"),
@@ -240,9 +219,9 @@ def _homocysteine(seen: Considered) -> pl.LazyFrame:
     )
 
 
-def _antibodies(seen: Considered) -> pl.LazyFrame:
-    use = _first((is_positive_antibody(), "counted"))
-    return seen.inputs.observations.filter(pl.col("concept") == ANTIBODY).select(
+def _antibodies(seen: Considered, pack: Pack) -> pl.LazyFrame:
+    use = _first((is_positive_antibody(pack), "counted"))
+    return seen.history.inputs.observations.filter(pl.col("concept") == ANTIBODY).select(
         *("person_key", "value", "unit"),
         kind=pl.lit("antibody"),
         what="concept",
@@ -288,7 +267,7 @@ def _events(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
         (is_timed & ~in_window, "outside_window"),
     )
     return (
-        seen.happened.join(_clue_rows(pack), on="concept", how="inner")
+        seen.history.happened.join(_clue_rows(pack), on="concept", how="inner")
         .group_by("person_key", "kind", "what", "evidence_id")
         .agg(
             pl.col("label").first(),
@@ -335,7 +314,7 @@ def _pregnancies(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
         (pl.lit(True), "ended"),
     )
     return (
-        seen.happened.filter(pl.col("concept").is_in([*begins, *ends]))
+        seen.history.happened.filter(pl.col("concept").is_in([*begins, *ends]))
         .with_columns(
             kind=pl.when(pl.col("concept").is_in(ends))
             .then(pl.lit("pregnancy_end"))
@@ -349,7 +328,7 @@ def _pregnancies(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
             is_exact=pl.col("is_exact").any(),
         )
         .join(
-            seen.pregnant.select("person_key", is_pregnant=pl.lit(True)).unique(),
+            seen.history.pregnant.select("person_key", is_pregnant=pl.lit(True)).unique(),
             on="person_key",
             how="left",
         )
@@ -383,7 +362,9 @@ def _blood_signs(seen: Considered, pack: Pack) -> pl.LazyFrame:
         ]
     )
     return (
-        seen.inputs.observations.filter(pl.col("concept").is_in([concept for _, concept, _, _ in signs]))
+        seen.history.inputs.observations.filter(
+            pl.col("concept").is_in([concept for _, concept, _, _ in signs])
+        )
         .select("person_key", "evidence_id", "concept", "value", "unit", "collected_on")
         .join(found, on=["person_key", "evidence_id", "concept"], how="inner")
         .select(
@@ -410,7 +391,7 @@ def _medicines(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
     )
     is_exact = pl.col("is_exact")
     return (
-        seen.supplied.join(clues, on="concept", how="inner")
+        seen.history.supplied.join(clues, on="concept", how="inner")
         .with_columns(
             is_taken=is_current(as_of, pack.days("rx_gap_days")), is_exact=pl.col("breadth") == "exact"
         )
@@ -425,7 +406,7 @@ def _medicines(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
         )
         .select(
             *("person_key", "kind", "what", "label"),
-            value=_plain(pl.col("daily_dose_ug")),
+            value=plain_number(pl.col("daily_dose_ug")),
             unit=pl.when(pl.col("daily_dose_ug").is_not_null()).then(pl.lit("micrograms a day")),
             result_class=_NO_TEXT,
             on="on",
@@ -444,7 +425,7 @@ def _medicines(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
 def _age(seen: Considered, pack: Pack) -> pl.LazyFrame:
     """Age where it is a risk factor: the one row without a record of its own."""
     label = next(clue.label for clue in pack.clues if clue.id == "age_76")
-    return seen.people.filter(pl.col("age") >= pack.days("age_risk")).select(
+    return seen.history.people.filter(pl.col("age") >= pack.days("age_risk")).select(
         "person_key",
         kind=pl.lit("risk_factor"),
         what=pl.lit("age_76"),
@@ -461,12 +442,12 @@ def _age(seen: Considered, pack: Pack) -> pl.LazyFrame:
 
 
 def _replacement(seen: Considered) -> pl.LazyFrame:
-    return seen.doses.select(
+    return seen.history.doses.select(
         "person_key",
         kind=pl.lit("replacement"),
         what="form",
         label=pl.col("form").replace_strict(_LABELS, return_dtype=pl.String),
-        value=_plain(pl.col("daily_dose_ug")),
+        value=plain_number(pl.col("daily_dose_ug")),
         unit=pl.when(pl.col("daily_dose_ug").is_not_null()).then(
             pl.when(pl.col("form") == "im").then(pl.lit("ug")).otherwise(pl.lit("ug a day"))
         ),
@@ -482,7 +463,7 @@ def _requests(seen: Considered, pack: Pack, as_of: date) -> pl.LazyFrame:
     """Requests for B12 and MMA, which keep a person off a list while they are open."""
     is_active = pl.col("status") == "active"
     is_recent = age_days("ordered_on", as_of) <= pack.days("order_open_days")
-    return seen.inputs.orders.filter(pl.col("concept").is_in([TOTAL, ACTIVE, MMA])).select(
+    return seen.history.inputs.orders.filter(pl.col("concept").is_in([TOTAL, ACTIVE, MMA])).select(
         "person_key",
         kind=pl.lit("request"),
         what="concept",

@@ -15,8 +15,9 @@ _ACTIVE = {"oral": "ACTIVE_ORAL", "sublingual": "ACTIVE_SL", "nasal": "ACTIVE_NA
 def doses(medications: pl.LazyFrame, codes: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     """One row per B12 dose or supply, `is_counted` where it counts as treatment.
 
-    Columns: person_key, row_no, evidence_id, start_on (null: unknown), covered_to, is_open, daily_dose_ug, form (im,
-    oral, sublingual, nasal). An unknown dose counts as treatment; a known oral dose under the pack's minimum does not.
+    Columns: person_key, row_no, evidence_id, kind (as reported), start_on (null: unknown), covered_to, is_open,
+    daily_dose_ug, form (im, oral, sublingual, nasal). An unknown dose counts as treatment; a known oral dose under the
+    pack's minimum does not.
     Source: specification 5.1.
     """
     forms = pl.LazyFrame(
@@ -43,6 +44,7 @@ def doses(medications: pl.LazyFrame, codes: pl.LazyFrame, pack: Pack) -> pl.Lazy
         "person_key",
         "row_no",
         "evidence_id",
+        "kind",
         "start_on",
         "form",
         "daily_dose_ug",

@@ -227,6 +227,9 @@ def latest_pair(usable: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
 
 
 _LOWEST_FIRST = ("LOW", "AMBIGUOUS", "INDET", "UNLIKELY")
+_TOTAL_CLASS, _ACTIVE_CLASS = pl.col("total_result_class"), pl.col("active_result_class")
+_IS_ACTIVE_ALONE = _ACTIVE_CLASS.is_not_null() & pl.col("is_active_preferred")
+"""The active B12 is read as if there were no total."""
 
 
 def index_result(pairs: pl.LazyFrame) -> pl.LazyFrame:
@@ -236,17 +239,37 @@ def index_result(pairs: pl.LazyFrame) -> pl.LazyFrame:
     sample). Adds index_class, low_possible (yes or no), b12_test, b12_value, b12_unit, b12_collected_on,
     is_low_on_treatment, b12_evidence_ids, is_pair, is_day_mixed. Source: specification 13.4.
     """
-    total, active = pl.col("total_result_class"), pl.col("active_result_class")
-    either = pl.concat_list(total, active).list.drop_nulls()
+    by_active = _is_active_decisive()
+
+    def deciding(name: str) -> pl.Expr:
+        return pl.when(by_active).then(f"active_{name}").otherwise(f"total_{name}")
+
+    may_be_low = (pl.col("index_class") == "AMBIGUOUS") & _may_either_be_low()
+    return pairs.with_columns(index_class=_class_of_pair()).with_columns(
+        low_possible=pl.when(may_be_low).then(pl.lit("yes")).otherwise(pl.lit("no")),
+        b12_test=pl.when(by_active).then(pl.lit("active")).otherwise(pl.lit("total")),
+        b12_value=deciding("value"),
+        b12_unit=deciding("unit"),
+        b12_collected_on=deciding("collected_on"),
+        is_low_on_treatment=deciding("is_confounded").fill_null(False),
+        is_day_mixed=pl.any_horizontal(pl.col("total_is_day_mixed", "active_is_day_mixed").fill_null(False)),
+        is_pair=_TOTAL_CLASS.is_not_null() & _ACTIVE_CLASS.is_not_null(),
+        b12_evidence_ids=pl.concat_list("total_evidence_id", "active_evidence_id").list.drop_nulls(),
+    )
+
+
+def _class_of_pair() -> pl.Expr:
+    """The class of one test alone or of two that agree; of two that differ the one the order of the rule gives."""
+    either = pl.concat_list(_TOTAL_CLASS, _ACTIVE_CLASS).list.drop_nulls()
 
     def has(name: str) -> pl.Expr:
         return either.list.contains(name)
 
-    index_class = (
-        pl.when(total.is_null() | active.is_null() | (total == active))
-        .then(pl.coalesce(total, active))
+    return (
+        pl.when(_TOTAL_CLASS.is_null() | _ACTIVE_CLASS.is_null() | (_TOTAL_CLASS == _ACTIVE_CLASS))
+        .then(pl.coalesce(_TOTAL_CLASS, _ACTIVE_CLASS))
         .when("is_active_preferred")
-        .then(active)
+        .then(_ACTIVE_CLASS)
         .when(has("LOW") & has("UNLIKELY"))
         .then(pl.lit("DISCORDANT"))
         .when(has("LOW"))
@@ -257,39 +280,29 @@ def index_result(pairs: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("INDET"))
         .otherwise(pl.lit("UNLIKELY"))
     )
+
+
+def _is_active_decisive() -> pl.Expr:
+    """True where the active B12 is the result shown: alone, preferred, the lower class, or the later of equals."""
     ranks = {name: rank for rank, name in enumerate(_LOWEST_FIRST)}
-    total_rank, active_rank = (one.replace_strict(ranks, return_dtype=pl.Int8) for one in (total, active))
-    active_later = pl.col("active_collected_on") > pl.col("total_collected_on")
-    by_active = (
-        total.is_null()
-        | (active.is_not_null() & pl.col("is_active_preferred"))
+    total_rank, active_rank = (
+        one.replace_strict(ranks, return_dtype=pl.Int8) for one in (_TOTAL_CLASS, _ACTIVE_CLASS)
+    )
+    is_later = pl.col("active_collected_on") > pl.col("total_collected_on")
+    return (
+        _TOTAL_CLASS.is_null()
+        | _IS_ACTIVE_ALONE
         | (active_rank < total_rank)
-        | ((active_rank == total_rank) & active_later)
+        | ((active_rank == total_rank) & is_later)
     ).fill_null(False)
 
+
+def _may_either_be_low() -> pl.Expr:
     def may_be_low(test: str) -> pl.Expr:
         is_ambiguous = (pl.col(f"{test}_result_class") == "AMBIGUOUS").fill_null(False)
         return is_ambiguous & pl.col(f"{test}_is_low_possible").fill_null(False)
 
-    active_alone = active.is_not_null() & pl.col("is_active_preferred")
-    either_may_be_low = may_be_low("active") | (may_be_low("total") & ~active_alone)
-
-    def deciding(name: str) -> pl.Expr:
-        return pl.when(by_active).then(f"active_{name}").otherwise(f"total_{name}")
-
-    return pairs.with_columns(index_class=index_class).with_columns(
-        low_possible=pl.when((pl.col("index_class") == "AMBIGUOUS") & either_may_be_low)
-        .then(pl.lit("yes"))
-        .otherwise(pl.lit("no")),
-        b12_test=pl.when(by_active).then(pl.lit("active")).otherwise(pl.lit("total")),
-        b12_value=deciding("value"),
-        b12_unit=deciding("unit"),
-        b12_collected_on=deciding("collected_on"),
-        is_low_on_treatment=deciding("is_confounded").fill_null(False),
-        is_day_mixed=pl.any_horizontal(pl.col("total_is_day_mixed", "active_is_day_mixed").fill_null(False)),
-        is_pair=total.is_not_null() & active.is_not_null(),
-        b12_evidence_ids=pl.concat_list("total_evidence_id", "active_evidence_id").list.drop_nulls(),
-    )
+    return may_be_low("active") | (may_be_low("total") & ~_IS_ACTIVE_ALONE)
 
 
 def egfr_results(observations: pl.LazyFrame, people: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
@@ -301,18 +314,9 @@ def egfr_results(observations: pl.LazyFrame, people: pl.LazyFrame, pack: Pack) -
     """
     limit = pack.number("egfr_caveat")
     renal = pl.when(wholly_below(limit)).then(True).when(wholly_at_least(limit)).then(False)
-    reported = readable_egfr(observations, pack).select(
-        "person_key",
-        "evidence_id",
-        "collected_at",
-        "received_at",
-        egfr_on="collected_on",
-        egfr=pl.col("low"),
-        is_reported=pl.lit(True),
-        is_renal=renal,
-    )
+    reported = readable_egfr(observations, pack)
     # eGFR falls as creatinine rises, so the interval of one turns round into that of the other.
-    by_creatinine = (
+    computed = (
         observations.filter((pl.col("concept") == "lab_creatinine") & pl.col("low").is_not_null())
         .join(people.select("person_key", "birth_date", "sex"), on="person_key", how="inner")
         .filter(pl.col("sex").is_in(["female", "male"]))
@@ -323,17 +327,17 @@ def egfr_results(observations: pl.LazyFrame, people: pl.LazyFrame, pack: Pack) -
             high_open="low_open",
         )
     )
-    computed = by_creatinine.select(
-        "person_key",
-        "evidence_id",
-        "collected_at",
-        "received_at",
-        egfr_on="collected_on",
-        egfr=pl.col("low"),
-        is_reported=pl.lit(False),
-        is_renal=renal,
-    )
-    return pl.concat([reported, computed]).filter(pl.col("is_renal").is_not_null())
+    told = [
+        rows.select(
+            *("person_key", "evidence_id", "collected_at", "received_at"),
+            egfr_on="collected_on",
+            egfr="low",
+            is_reported=pl.lit(is_reported),
+            is_renal=renal,
+        )
+        for rows, is_reported in ((reported, True), (computed, False))
+    ]
+    return pl.concat(told).filter(pl.col("is_renal").is_not_null())
 
 
 def ckd_epi_2009(creatinine: pl.Expr, pack: Pack) -> pl.Expr:
@@ -358,7 +362,8 @@ def ckd_epi_2009(creatinine: pl.Expr, pack: Pack) -> pl.Expr:
 def nearest_egfr(mma: pl.LazyFrame, egfr: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     """One row per MMA row that has an eGFR near it: row_no, egfr, egfr_on, is_renal, egfr_evidence_id.
 
-    Reported before computed, then nearest, then the later. Source: specification 6.3.
+    Reported before computed, then nearest, then the later, then the record id; of rows that nothing tells apart the
+    lowest. Source: specification 6.3.
     """
     distance = (pl.col("egfr_on") - pl.col("collected_on")).dt.total_days().abs()
     return (
@@ -387,8 +392,9 @@ def nearest_egfr(mma: pl.LazyFrame, egfr: pl.LazyFrame, pack: Pack) -> pl.LazyFr
             pl.col("egfr_at"),
             pl.col("egfr_received_at"),
             pl.col("egfr_order"),
+            "egfr",
             pl.col("egfr_evidence_id"),
-            descending=[False, False, False, True, True, True, True],
+            descending=[False, False, False, True, True, True, False, True],
             nulls_last=True,
         )
         .group_by("row_no", maintain_order=True)
@@ -440,6 +446,21 @@ def mma_class(pack: Pack) -> pl.Expr:
     )
 
 
+_MMA = (
+    "person_key",
+    "row_no",
+    "collected_on",
+    "result_class",
+    "value",
+    "unit",
+    "evidence_id",
+    "egfr",
+    "egfr_on",
+    "egfr_evidence_id",
+    "is_renal",
+)
+
+
 def classified_mma(
     classified: pl.LazyFrame,
     observations: pl.LazyFrame,
@@ -455,58 +476,52 @@ def classified_mma(
     egfr_evidence_id, `is_renal` (kidney function below the caveat; unknown is false) and `is_in_force`: ELEVATED, at
     most the pack's days old, no B12 dose since. Source: specification 6.3, 13.7.
     """
-    mma = classified.filter(pl.col("concept") == MMA)
-    flagged = {
-        "has_inherited_disorder": happened.filter(
-            pl.col("is_exact") & pl.col("concept").is_in(pack.concepts_of("inherited_mma"))
-        ),
-        "has_ckd_code": happened.filter(
-            pl.col("is_exact") & pl.col("concept").is_in(pack.concepts_of("ckd_3_5"))
-        ),
-    }
-    joined = mma.join(
-        nearest_egfr(mma, egfr_results(observations, people, pack), pack), on="row_no", how="left"
-    ).join(people.select("person_key", "birth_date"), on="person_key", how="left")
-    for name, rows in flagged.items():
-        marked = rows.select("person_key", pl.lit(True).alias(name)).unique()
-        joined = joined.join(marked, on="person_key", how="left").with_columns(pl.col(name).fill_null(False))
-    last_dose = dosed.group_by("person_key").agg(
-        latest_start_on=pl.col("start_on").max(), has_open=pl.col("is_open").any()
+    classed = _with_class(classified.filter(pl.col("concept") == MMA), observations, people, happened, pack)
+    readable = classed.filter(pl.col("low").is_not_null() & ~pl.col("is_confounded"))
+    # The worst of a day stands for it even when it is ambiguous: a lower one beside it must not clear.
+    worst = one_a_day(readable, [-pl.col("low_normal"), ~pl.col("low_open"), -pl.col("high_normal")])
+    in_force = (
+        (pl.col("result_class") == "ELEVATED")
+        & (age_days("collected_on", as_of) <= pack.days("mma_in_force_days"))
+        & ~_has_dose_since().fill_null(False)
     )
-    since_dose = (pl.col("latest_start_on") >= pl.col("collected_on")) | pl.col("has_open")
-    classed = joined.with_columns(
+    return (
+        worst.filter(pl.col("result_class").is_in(["NORMAL", "EQUIVOCAL", "EQUIVOCAL_RENAL", "ELEVATED"]))
+        .join(_last_dose(dosed), on="person_key", how="left")
+        .select(*_MMA, is_in_force=in_force)
+    )
+
+
+def _with_class(
+    mma: pl.LazyFrame,
+    observations: pl.LazyFrame,
+    people: pl.LazyFrame,
+    happened: pl.LazyFrame,
+    pack: Pack,
+) -> pl.LazyFrame:
+    """The MMA rows with what `mma_class` asks for and its answer; kidneys nothing is known of are not poor."""
+    egfr = nearest_egfr(mma, egfr_results(observations, people, pack), pack)
+    joined = mma.join(egfr, on="row_no", how="left").join(
+        people.select("person_key", "birth_date"), on="person_key", how="left"
+    )
+    for name, clue in (("has_inherited_disorder", "inherited_mma"), ("has_ckd_code", "ckd_3_5")):
+        coded = happened.filter(pl.col("is_exact") & pl.col("concept").is_in(pack.concepts_of(clue)))
+        marked = coded.select("person_key", pl.lit(True).alias(name)).unique()
+        joined = joined.join(marked, on="person_key", how="left").with_columns(pl.col(name).fill_null(False))
+    return joined.with_columns(
         age_at_sample=age_years("birth_date", pl.col("collected_on")),
         is_renal=pl.col("is_renal").fill_null(pl.col("has_ckd_code")),
     ).with_columns(result_class=mma_class(pack))
-    readable = pl.col("low").is_not_null() & ~pl.col("is_confounded")
-    answers = pl.col("result_class").is_in(["NORMAL", "EQUIVOCAL", "EQUIVOCAL_RENAL", "ELEVATED"])
-    return (
-        # The worst of a day stands for it even when it is ambiguous: a lower one beside it must not clear.
-        one_a_day(
-            classed.filter(readable), [-pl.col("low_normal"), ~pl.col("low_open"), -pl.col("high_normal")]
-        )
-        .filter(answers)
-        .join(last_dose, on="person_key", how="left")
-        .with_columns(
-            is_in_force=(pl.col("result_class") == "ELEVATED")
-            & (age_days("collected_on", as_of) <= pack.days("mma_in_force_days"))
-            & ~since_dose.fill_null(False)
-        )
-        .select(
-            "person_key",
-            "row_no",
-            "collected_on",
-            "result_class",
-            "value",
-            "unit",
-            "evidence_id",
-            "egfr",
-            "egfr_on",
-            "egfr_evidence_id",
-            "is_renal",
-            "is_in_force",
-        )
+
+
+def _last_dose(dosed: pl.LazyFrame) -> pl.LazyFrame:
+    return dosed.group_by("person_key").agg(
+        latest_start_on=pl.col("start_on").max(), has_open=pl.col("is_open").any()
     )
+
+
+def _has_dose_since() -> pl.Expr:
+    return (pl.col("latest_start_on") >= pl.col("collected_on")) | pl.col("has_open")
 
 
 def answers_sample(mma_on: pl.Expr, b12_on: pl.Expr, pack: Pack) -> pl.Expr:

@@ -6,6 +6,7 @@ import polars as pl
 
 from rules.model import Pack
 from transforms.clues import of_clue
+from transforms.normalise import plain_number
 
 
 def resections(happened: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
@@ -32,15 +33,11 @@ def resections(happened: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
             surgery_label=pl.when(has_gastrectomy)
             .then(pl.lit("total gastrectomy"))
             .when(is_long)
-            .then(pl.format("ileal resection of {} cm", _plain(pl.col("longest_cm"))))
+            .then(pl.format("ileal resection of {} cm", plain_number(pl.col("longest_cm"))))
             .otherwise(pl.lit("ileal resection or right hemicolectomy of unknown length")),
         )
         .filter(pl.col("resection").is_not_null())
     )
-
-
-def _plain(number: pl.Expr) -> pl.Expr:
-    return number.cast(pl.String).str.strip_suffix(".0")
 
 
 def high_risk_causes(happened: pl.LazyFrame, causes: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:

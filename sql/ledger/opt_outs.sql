@@ -1,3 +1,3 @@
 -- One row per person who opted out.
 insert into store.opted_out by name
-from work.opted_out;
+from (select source, person_hash from work.opted_out where not is_linked) as stated;

@@ -1,21 +1,13 @@
--- One row per source, table and code of a list in the latest run before this one that counted, as of no later day.
+-- One row per source, table and code of a list in the latest run of an earlier day that counted.
 with
-own as (
-    select coalesce(
-        (select run_no from store.runs where run_id = $run_id),
-        (select coalesce(max(run_no), 0) + 1 from store.runs)
-    ) as run_no
-),
-
 previous as (
     select runs.run_id
     from store.runs
     where
         runs.state = 'published'
-        and runs.as_of <= cast($as_of as date)
-        and runs.run_no < (select own.run_no from own)
+        and runs.as_of < cast($as_of as date)
         and runs.run_id in (select code_use.run_id from store.code_use)
-    order by runs.run_no desc
+    order by runs.as_of desc, runs.run_no desc
     limit 1
 )
 

@@ -18,6 +18,14 @@ select
     starts_with(versions.concept, 'lab_b12_') or starts_with(versions.concept, 'lab_mma_') as keeps_ties,
     case
         when versions.sample_id is not null
-            then hash(versions.patient_no, versions.concept, versions.sample_id, versions.collected_at)
+            then hash(
+                coalesce(linked.person_no, versions.patient_no),
+                versions.concept,
+                versions.sample_id,
+                versions.collected_at
+            )
     end as sample_hash
-from versions_labs as versions;
+from versions_labs as versions
+left join (
+    select patient_no, person_no from work.people where is_linked
+) as linked on linked.patient_no = versions.patient_no;

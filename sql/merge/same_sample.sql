@@ -14,7 +14,7 @@ samples as (
 results as (
     select
         versions.row_no,
-        versions.patient_no,
+        people.person_no,
         versions.concept,
         versions.sample_id,
         versions.collected_at,
@@ -28,13 +28,14 @@ results as (
     inner join samples on samples.sample_hash = known.sample_hash
     inner join standing on standing.row_no = known.row_no
     inner join versions_labs as versions on versions.row_no = known.row_no
+    inner join work.people on people.patient_no = versions.patient_no
 ),
 
 marked as (
     select
         *,
         bool_or(is_corrected) over (
-            partition by patient_no, concept, sample_id, collected_at
+            partition by person_no, concept, sample_id, collected_at
         ) and not is_corrected as is_replaced
     from results
 ),
@@ -44,7 +45,7 @@ ranked as (
         row_no,
         is_replaced,
         row_number() over (
-            partition by patient_no, concept, sample_id, collected_at, is_replaced, value, unit
+            partition by person_no, concept, sample_id, collected_at, is_replaced, value, unit
             order by received_at desc, evidence_id, content_hash
         ) as place
     from marked

@@ -33,6 +33,7 @@ select
     coalesce(plain.match_text, '') as code,
     coalesce(plain.name, '') as name,
     coalesce(is_listed(plain.match_text, scope.whole_codes, scope.prefixes), false)
+    or site_code.concept is not null
     or ('{table}' in ('labs', 'orders') and (local_code.concept is not null or local_name.concept is not null))
     or (
         '{table}' = 'medications'
@@ -46,5 +47,10 @@ select
     plain.last_person
 from plain
 left join scope on scope.system = plain.system and scope.key = plain.scope_key
+left join site_codes as site_code
+    on
+        site_code.reported_code = plain.code_text
+        and '{table}' in ('medications', 'conditions', 'procedures')
+        and starts_with(site_code.concept, 'drug_') = ('{table}' = 'medications')
 left join site_test_codes as local_code on local_code.reported_code = plain.code_text
 left join site_test_names as local_name on local_name.reported_name = plain.name;

@@ -95,5 +95,14 @@ by_name as (
 
 select * from by_code
 union all
+select
+    code_id,
+    code_key,
+    match_text as concept,
+    'exact' as breadth,
+    'site' as matched_by
+from numbered
+where system = 'site'
+union all
 select * from by_name
 order by code_id, concept;

@@ -24,11 +24,14 @@ plain as (
 met as (
     select
         plain.*,
+        local_code.concept as local_concept,
         case
             when scope.system is not null then is_listed(plain.match_text, scope.whole_codes, scope.prefixes)
             else false
         end as is_listed_code
     from plain
+    left join site_codes as local_code
+        on local_code.reported_code = plain.code_text and starts_with(local_code.concept, 'drug_')
     left join scope on scope.system = plain.system and scope.key = plain.scope_key
 ),
 
@@ -36,7 +39,7 @@ judged as (
     select
         *,
         case
-            when is_listed_code then true
+            when is_listed_code or local_concept is not null then true
             -- ATC has a code for every substance: a complete one that no list holds settles the row.
             when system = 'ATC' and regexp_full_match(match_text, '[A-Z]\d{2}[A-Z]{2}\d{2}') then false
             else coalesce(regexp_matches(lower(drug_name), $drug_pattern), false)
@@ -48,6 +51,7 @@ scoped as (
     select
         *,
         case
+            when local_concept is not null then 'site|' || local_concept
             when is_listed_code then system || '|' || match_text
             else 'name|' || lower(tidy(drug_name))
         end as code_key,

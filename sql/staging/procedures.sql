@@ -24,18 +24,24 @@ plain as (
 met as (
     select
         plain.*,
+        local_code.concept as local_concept,
         case
             when scope.system is not null then is_listed(plain.match_text, scope.whole_codes, scope.prefixes)
             else false
         end as is_listed_code
     from plain
+    left join site_codes as local_code
+        on local_code.reported_code = plain.code_text and not starts_with(local_code.concept, 'drug_')
     left join scope on scope.system = plain.system and scope.key = plain.scope_key
 ),
 
 scoped as (
     select
         *,
-        system || '|' || match_text as code_key,
+        case
+            when local_concept is not null then 'site|' || local_concept
+            else system || '|' || match_text
+        end as code_key,
         concat_ws(
             chr(31),
             $source,
@@ -44,7 +50,7 @@ scoped as (
             coalesce(length_cm, ''), coalesce(status, ''), coalesce(received_at, '')
         ) as row_text
     from met
-    where is_listed_code
+    where is_listed_code or local_concept is not null
 ),
 
 owned as (

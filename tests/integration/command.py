@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,19 @@ def deliver(rows: Rows, folder: Path) -> Path:
     for table, of_table in rows.items():
         (folder / f"{table}.csv").write_text(csv_text(HEADERS[table], of_table), encoding="utf-8")
     return folder
+
+
+def copied(home: Path, folder: Path) -> Path:
+    """All of a home (extract, warehouse, publications) once more, below `folder`."""
+    return shutil.copytree(home, folder / "home", symlinks=True)
+
+
+def latest(home: Path) -> str:
+    return os.readlink(home / "out" / "latest")
+
+
+def publication(home: Path) -> Path:
+    return home / "out" / latest(home)
 
 
 def contents(folder: Path) -> dict[str, bytes | str]:

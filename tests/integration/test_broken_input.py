@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +24,8 @@ from tests.integration.command import (
     csv_text,
     deliver,
     environment,
+    latest,
+    publication,
     quarantined,
     run,
 )
@@ -34,7 +34,7 @@ PUBLISHED, REFUSED, LOCKED, UNWRITABLE = 0, 3, 4, 5
 
 
 @pytest.fixture(scope="session")
-def good_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose first night went well, with the extract of it."""
     home = tmp_path_factory.mktemp("good")
     told = run(deliver(a_clinic(), home / "extract"), home)
@@ -42,23 +42,13 @@ def good_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def home(good_night: Path, tmp_path: Path) -> Path:
-    """A copy of the good night: extract, warehouse, and a publication that stands."""
-    return shutil.copytree(good_night, tmp_path / "home", symlinks=True)
-
-
-def standing(home: Path) -> str:
-    return os.readlink(home / "out" / "latest")
-
-
 def assert_refused(home: Path, *words: str, code: int = REFUSED, extract: Path | None = None) -> Told:
     """The run fails with `code`, its message holds all `words`, and nothing of what was published has changed."""
-    before, latest = contents(home / "out"), standing(home)
+    before, standing = contents(home / "out"), latest(home)
     told = run(extract or home / "extract", home)
     assert told.code == code, told.err
     assert contents(home / "out") == before
-    assert f"{latest} (as of {AS_OF})" in told.err
+    assert f"{standing} (as of {AS_OF})" in told.err
     assert "still stands" in told.err
     assert "Hint:" in told.err
     assert_explained(told, *words)
@@ -71,12 +61,8 @@ def assert_explained(told: Told, *words: str) -> None:
     assert [word for word in words if word not in told.err] == []
 
 
-def published(home: Path) -> Path:
-    return home / "out" / standing(home)
-
-
 def decided(home: Path) -> dict[str, str]:
-    rows = pl.read_parquet(published(home) / "all" / "decisions.parquet")
+    rows = pl.read_parquet(publication(home) / "all" / "decisions.parquet")
     return dict(rows.select("patient_id", "rule_id").iter_rows())
 
 
@@ -236,7 +222,7 @@ def rough_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
 
 
 def reasons_in(home: Path, table: str) -> dict[str, str]:
-    return {row["patient_id"]: row["reasons"] for row in quarantined(published(home), table)}
+    return {row["patient_id"]: row["reasons"] for row in quarantined(publication(home), table)}
 
 
 def test_rough_rows_are_told_without_their_content(rough_night: tuple[Path, Told]) -> None:
@@ -255,7 +241,7 @@ def test_numbers_that_are_none_are_quarantined(rough_night: tuple[Path, Told]) -
 
 
 def test_dates_that_are_none_are_quarantined(rough_night: tuple[Path, Told]) -> None:
-    rows = {row["patient_id"]: row for row in quarantined(published(rough_night[0]), "labs")}
+    rows = {row["patient_id"]: row for row in quarantined(publication(rough_night[0]), "labs")}
     for place, text in enumerate(NO_DATES, start=10):
         row = rows[f"P{place:03}"]
         assert (row["reasons"], row["collected_at"]) == ("date_unreadable", text)
@@ -271,21 +257,21 @@ def test_a_patient_twice_word_for_word_is_one(rough_night: tuple[Path, Told]) ->
 def test_a_patient_told_differently_twice_is_urgent_and_not_decided(rough_night: tuple[Path, Told]) -> None:
     home, told = rough_night
     assert "P030" not in decided(home)
-    refused = [row["reasons"] for row in quarantined(published(home), "patients")]
+    refused = [row["reasons"] for row in quarantined(publication(home), "patients")]
     assert refused == ["patient_conflicting"] * 2
     assert reasons_in(home, "labs")["P030"] == "patient_quarantined"
     assert "Urgent: 2 rows of patients" in told.out
 
 
 def test_results_of_nobody_are_quarantined(rough_night: tuple[Path, Told]) -> None:
-    rows = [row for row in quarantined(published(rough_night[0]), "labs") if not row["line"]]
+    rows = [row for row in quarantined(publication(rough_night[0]), "labs") if not row["line"]]
     reasons = {row["patient_id"]: row["reasons"] for row in rows}
     assert (reasons["STRANGER"], reasons[""]) == ("patient_unknown", "patient_id_missing")
     assert "STRANGER" not in decided(rough_night[0])
 
 
 def test_a_quote_open_on_the_last_line_is_one_malformed_line(rough_night: tuple[Path, Told]) -> None:
-    rows = [row for row in quarantined(published(rough_night[0]), "labs") if row["line"]]
+    rows = [row for row in quarantined(publication(rough_night[0]), "labs") if row["line"]]
     assert [(row["reasons"], row["file"], row["line"]) for row in rows] == [
         ("malformed_line", "labs.csv", "104")
     ]
@@ -296,7 +282,7 @@ def test_a_short_line_among_lines_with_carriage_returns_is_one_malformed_line(ho
     (home / "extract" / "medications.csv").write_bytes("\r\n".join([*lines, ""]).encode())
     told = run(home / "extract", home)
     assert told.code == PUBLISHED, told.err
-    rows = quarantined(published(home), "medications")
+    rows = quarantined(publication(home), "medications")
     assert [(row["reasons"], row["line"]) for row in rows] == [("malformed_line", "3")]
 
 
@@ -328,7 +314,7 @@ def with_bad_units(clinic: Rows, bad: int) -> list[dict[str, str]]:
 def test_a_fifth_of_the_rows_refused_is_published(home: Path) -> None:
     deliver(a_clinic() | {"labs": with_bad_units(a_clinic(), 12)}, home / "extract")
     assert run(home / "extract", home).code == PUBLISHED
-    assert len(quarantined(published(home), "labs")) == 12
+    assert len(quarantined(publication(home), "labs")) == 12
 
 
 def test_more_than_a_fifth_of_the_rows_refused_stops_the_run(home: Path) -> None:
@@ -360,7 +346,7 @@ def test_half_the_results_of_the_night_before_stop_the_run(home: Path) -> None:
     assert_refused(home, "29 B12 results", "60 in the previous publication", "--accept-low-volume")
     told = run(home / "extract", home, "--accept-low-volume")
     assert told.code == PUBLISHED, told.err
-    assert "29 B12 results" in (published(home) / "manifest.json").read_text(encoding="utf-8")
+    assert "29 B12 results" in (publication(home) / "manifest.json").read_text(encoding="utf-8")
 
 
 # Places that cannot be written, and others that write ----------------------------------------------------
@@ -378,7 +364,7 @@ def test_warehouse_below_a_regular_file(home: Path) -> None:
     before = contents(home / "out")
     told = run(home / "extract", home, "--warehouse", home / "file" / "warehouse.duckdb")
     assert told.code == UNWRITABLE
-    assert_explained(told, str(home / "file"), "--warehouse", standing(home), "still stands")
+    assert_explained(told, str(home / "file"), "--warehouse", latest(home), "still stands")
     assert contents(home / "out") == before
 
 
@@ -398,7 +384,7 @@ def test_full_disk_on_a_later_night(home: Path) -> None:
     size = (home / "warehouse.duckdb").stat().st_size
     told = run(extract, home, preexec_fn=limited(size + 4096))
     assert told.code == UNWRITABLE, told.err
-    assert_explained(told, "file", "Hint:", f"{standing(home)} (as of {AS_OF})", "still stands")
+    assert_explained(told, "file", "Hint:", f"{latest(home)} (as of {AS_OF})", "still stands")
     assert contents(home / "out") == before
     assert run(extract, home).code == PUBLISHED
     assert len(decided(home)) == 6000

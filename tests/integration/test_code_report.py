@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flows import stages
 from flows.context import opened, plan
 from flows.report import finish
 from schemas.errors import ConfigurationError
+from tests.integration.command import contents
 
 AS_OF = date(2026, 6, 30)
 SECRET = "b12 as agreed with somebody"
@@ -158,6 +160,40 @@ def test_a_listed_code_that_falls_is_told_against_the_run_before(first: Path, tm
     report = table(second, "falling_codes").drop("source", "name")
     assert report.rows() == [("labs", "LOINC", "2132-9", "60", "29", "lab_b12_total")]
     assert manifest(second)["codelists"]["report"]["falling"] == 1
+
+
+ANY_VOLUME = "[limits]\nvolume_drop = 0"
+
+
+def test_what_fell_is_in_the_run_id(first: Path, tmp_path: Path) -> None:
+    """The same rows beside an earlier run that had more, beside one that had as many, and beside none."""
+    delivered, day = extract(tmp_path / "extract", listed=29), AS_OF + timedelta(days=1)
+
+    def after(name: str, listed: int | None) -> Path:
+        if listed:
+            night(extract(tmp_path / f"{name} before", listed=listed), tmp_path / name)
+        return night(delivered, tmp_path / name, ANY_VOLUME, day)
+
+    fell, stood, alone = after("fell", 60), after("stood", 30), after("alone", None)
+    assert [table(folder, "falling_codes").height for folder in (fell, stood, alone)] == [1, 0, 0]
+    assert fell.name != alone.name
+    assert contents(stood) == contents(alone)
+    assert stood.name == alone.name
+    # Written again, also after a later night, it is compared with the same run as before.
+    night(delivered, tmp_path / "fell", ANY_VOLUME, day + timedelta(days=1))
+    before = contents(fell)
+    shutil.rmtree(fell)
+    assert night(delivered, tmp_path / "fell", ANY_VOLUME, day) == fell
+    assert contents(fell) == before
+
+
+def test_a_second_delivery_of_a_day_is_compared_with_the_day_before(tmp_path: Path) -> None:
+    home, day = tmp_path / "home", AS_OF + timedelta(days=1)
+    night(extract(tmp_path / "whole"), home)
+    half = night(extract(tmp_path / "half", listed=29), home, ANY_VOLUME, day)
+    less = night(extract(tmp_path / "less", listed=28), home, ANY_VOLUME, day)
+    told = [table(folder, "falling_codes").select("rows_before", "rows").row(0) for folder in (half, less)]
+    assert told == [("60", "29"), ("60", "28")]
 
 
 def test_order_and_files_change_no_byte(first: Path, tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +23,15 @@ import zstandard
 from flows import stages
 from flows.context import opened, plan
 from schemas.vocabulary import LISTS, TABLES
-from tests.integration.command import ROOT, contents, environment, quarantined
+from tests.integration.command import (
+    ROOT,
+    contents,
+    copied,
+    environment,
+    latest,
+    publication,
+    quarantined,
+)
 from tests.night import screened, screened_tables, write_extract
 from tests.reference.cohorts import AS_OF, COLUMNS, make_cohort
 
@@ -132,20 +138,6 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def again(night: Path, tmp_path: Path) -> Path:
-    """A copy of that home for a test that goes on from it."""
-    return shutil.copytree(night, tmp_path / "home", symlinks=True)
-
-
-def latest(home: Path) -> str:
-    return os.readlink(home / "out" / "latest")
-
-
-def publication(home: Path) -> Path:
-    return home / "out" / latest(home)
-
-
 # The same rows, the same bytes ---------------------------------------------------------------------------
 
 
@@ -189,40 +181,40 @@ def run_again(home: Path, as_of: date = AS_OF, extract: Path | None = None) -> b
         return bool(stages.run_all(tonight)["is_new"])
 
 
-def test_the_same_night_twice_writes_nothing(again: Path) -> None:
+def test_the_same_night_twice_writes_nothing(home: Path) -> None:
     def times() -> dict[str, int]:
-        return {str(path): path.lstat().st_mtime_ns for path in publication(again).rglob("*")}
+        return {str(path): path.lstat().st_mtime_ns for path in publication(home).rglob("*")}
 
-    before, rows, touched = contents(again / "out"), stored(again), times()
-    assert run_again(again) is False
-    assert (contents(again / "out"), stored(again), times()) == (before, rows, touched)
+    before, rows, touched = contents(home / "out"), stored(home), times()
+    assert run_again(home) is False
+    assert (contents(home / "out"), stored(home), times()) == (before, rows, touched)
 
 
-def test_a_later_night_with_one_changed_row_is_published_anew(again: Path) -> None:
-    first = contents(publication(again))
-    name, changed = latest(again), cohort()
+def test_a_later_night_with_one_changed_row_is_published_anew(home: Path) -> None:
+    first = contents(publication(home))
+    name, changed = latest(home), cohort()
     changed["labs"][7] = changed["labs"][7] | {"value": "1234.5"}
     tomorrow = AS_OF + timedelta(days=1)
-    assert run_again(again, tomorrow, write_extract(changed, again / "changed")) is True
-    assert latest(again) != name
-    assert manifest(publication(again))["as_of"] == tomorrow.isoformat()
-    assert contents(again / "out" / name) == first
+    assert run_again(home, tomorrow, write_extract(changed, home / "changed")) is True
+    assert latest(home) != name
+    assert manifest(publication(home))["as_of"] == tomorrow.isoformat()
+    assert contents(home / "out" / name) == first
 
 
-def test_one_line_that_cannot_be_read_makes_another_publication(again: Path) -> None:
+def test_one_line_that_cannot_be_read_makes_another_publication(home: Path) -> None:
     """A result that is lost in a broken line is told, also where all other rows were published before."""
-    with (again / "extract" / "labs.csv").open("a", encoding="utf-8") as file:
+    with (home / "extract" / "labs.csv").open("a", encoding="utf-8") as file:
         file.write("P00001,broken\r\n")
-    assert run_again(again) is True
-    broken = [row for row in quarantined(publication(again), "labs") if row["reasons"] == "malformed_line"]
+    assert run_again(home) is True
+    broken = [row for row in quarantined(publication(home), "labs") if row["reasons"] == "malformed_line"]
     assert len(broken) == 1
 
 
-def test_latest_never_moves_to_an_earlier_day(again: Path) -> None:
-    name = latest(again)
-    assert run_again(again, as_of=YESTERDAY) is True
-    assert latest(again) == name
-    assert len([path for path in (again / "out").glob("[!.]*") if not path.is_symlink()]) == 2
+def test_latest_never_moves_to_an_earlier_day(home: Path) -> None:
+    name = latest(home)
+    assert run_again(home, as_of=YESTERDAY) is True
+    assert latest(home) == name
+    assert len([path for path in (home / "out").glob("[!.]*") if not path.is_symlink()]) == 2
 
 
 # Killed --------------------------------------------------------------------------------------------------
@@ -293,7 +285,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(evening: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = shutil.copytree(evening, tmp_path_factory.mktemp("undisturbed") / "home", symlinks=True)
+    home = copied(evening, tmp_path_factory.mktemp("undisturbed"))
     run_again(home)
     return home
 
@@ -307,7 +299,7 @@ def assert_as_undisturbed(home: Path, undisturbed: Path) -> None:
 
 def test_killed_after_every_stage_in_turn(evening: Path, undisturbed: Path, tmp_path: Path) -> None:
     """Each run finds what the one killed before it left, and in the end nothing of it is to be seen."""
-    home = shutil.copytree(evening, tmp_path / "home", symlinks=True)
+    home = copied(evening, tmp_path)
     before = latest(home)
     for moment in ("extract", "stage", "validate", "decide", "half the worklists", "compose", "workbooks"):
         kill(home, moment)
@@ -322,7 +314,7 @@ def test_killed_after_every_stage_in_turn(evening: Path, undisturbed: Path, tmp_
     ["in the transaction", "between commit and rename", "between rename and latest"],
 )
 def test_killed_while_publishing(evening: Path, undisturbed: Path, tmp_path: Path, moment: str) -> None:
-    home = shutil.copytree(evening, tmp_path / "home", symlinks=True)
+    home = copied(evening, tmp_path)
     before = latest(home)
     kill(home, moment)
     assert latest(home) == before
@@ -372,16 +364,16 @@ def stored_text(warehouse: Path) -> str:
         return "\n".join(str(connection.execute(f'from "{name}"').fetchall()) for (name,) in tables)
 
 
-def test_a_person_who_opts_out_later_leaves_the_warehouse(again: Path) -> None:
+def test_a_person_who_opts_out_later_leaves_the_warehouse(home: Path) -> None:
     gone, changed = "P00050", cohort()
-    assert gone in " ".join(texts(again).values())
+    assert gone in " ".join(texts(home).values())
     for row in changed["patients"]:
         row["opted_out"] = "yes" if row["patient_id"] == gone else row["opted_out"]
-    run_again(again, extract=write_extract(changed, again / "changed"))
-    for where, text in texts(again).items():
+    run_again(home, extract=write_extract(changed, home / "changed"))
+    for where, text in texts(home).items():
         assert gone not in text, where
-    assert gone.encode() not in (again / "warehouse.duckdb").read_bytes()
-    held = stored_text(again / "warehouse.duckdb")
+    assert gone.encode() not in (home / "warehouse.duckdb").read_bytes()
+    held = stored_text(home / "warehouse.duckdb")
     assert gone not in held
     assert "P00051" in held
 

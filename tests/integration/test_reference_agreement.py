@@ -55,6 +55,7 @@ def told_by_reference(decision: Decision) -> dict[str, object]:
         "cautions": list(decision.cautions),
         "high_cautions": [name for name, severity in decision.cautions.items() if severity == "high"],
         "follow_up_items": set(decision.follow_up_items),
+        "load_incomplete": decision.is_load_incomplete,
     }
 
 
@@ -82,6 +83,7 @@ def told_by_product(night: Publication, patient_id: str) -> dict[str, object]:
         "cautions": person["cautions"],
         "high_cautions": person["high_cautions"],
         "follow_up_items": {name for name in person["follow_up_items"] if name.startswith("F")},
+        "load_incomplete": person["is_load_incomplete"],
     }
 
 
@@ -145,6 +147,11 @@ def test_on_what_a_site_may_choose(name, tmp_path, monkeypatch):
 ENOUGH = 20
 NOT_SUGGESTED = {"RG-SL", "RG-CY"}
 """Regimens that stand in texts only."""
+LOADS: dict[bool | None, list[str]] = {
+    True: ["incomplete load"],
+    False: [],
+    None: ["load that cannot be told"],
+}
 
 
 def test_on_twenty_thousand_people_who_meet_everything(tmp_path, monkeypatch):
@@ -163,6 +170,7 @@ def test_on_twenty_thousand_people_who_meet_everything(tmp_path, monkeypatch):
             *person["cautions"],
             *person["follow_up_items"],
             *([person["regimen_id"]] if person["regimen_id"] else []),
+            *LOADS[person["is_load_incomplete"]],
         )
     )
     asked = {
@@ -170,6 +178,7 @@ def test_on_twenty_thousand_people_who_meet_everything(tmp_path, monkeypatch):
         *(item.id for item in PACK.follow_up if item.cases),
         *(caution.id for caution in PACK.cautions if caution.cases),
         *(set(PACK.regimens) - NOT_SUGGESTED),
+        *(name for names in LOADS.values() for name in names),
     }
     assert {name: met[name] for name in sorted(asked) if met[name] < ENOUGH} == {}
 

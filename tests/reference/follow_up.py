@@ -1,6 +1,7 @@
 """Follow-up items F1 to F10 of a person on replacement (specification section 10, readings 67 to 78).
 
 F9 is not computable: no list holds upper-gastrointestinal symptoms, weight loss or iron deficiency.
+The incomplete load (S15, reading 91) is a flag of the person and makes no item.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.reference.parameters import (
     BLOOD_COUNT_OVERDUE,
     BREASTFEEDING_DAYS,
     HB_SEVERE,
+    LOAD_DAYS,
+    LOADING_DOSES,
     LOADING_GAP,
     LOW_ON_TREATMENT_AFTER,
     LOW_ON_TREATMENT_DAYS,
@@ -155,20 +158,24 @@ def first_review(treatment: Treatment) -> FollowUpItem | None:
 
 
 def blood_count(treatment: Treatment) -> FollowUpItem | None:
-    """F2, reading 69: every count that was abnormal at the start, until its latest result is normal."""
+    """F2, reading 69: every count that was abnormal at the start, until its latest result is normal.
+
+    Reading 92: platelets that are low after the start count whatever they were before it.
+    """
     start_on = treatment.course.start_on
     if start_on is None:
         return None
     due: list[date] = []
     for analyte in ("haemoglobin", "mcv", "platelets"):
         baseline = _baseline(treatment, analyte)
-        if baseline is None or not _is_abnormal(treatment, baseline):
-            continue
+        was_abnormal = baseline is not None and _is_abnormal(treatment, baseline)
         later = [lab for lab in _readable(treatment.chart, {analyte}) if lab.collected_on > start_on]
-        if not later:
+        if later:
+            is_followed = was_abnormal or analyte == "platelets"
+            if is_followed and _is_abnormal(treatment, later[-1]):
+                due.append(later[-1].collected_on + timedelta(days=BLOOD_COUNT_DAYS))
+        elif was_abnormal:
             due.append(start_on + timedelta(days=BLOOD_COUNT_DAYS))
-        elif _is_abnormal(treatment, later[-1]):
-            due.append(later[-1].collected_on + timedelta(days=BLOOD_COUNT_DAYS))
     return _item(min(due), BLOOD_COUNT_OVERDUE, treatment.as_of) if due else None
 
 
@@ -286,6 +293,25 @@ def _is_long_on_treatment(treatment: Treatment, sampled_on: date) -> bool:
     # A start that nobody knows counts as long ago (reading 27: from birth).
     start_on = treatment.course.start_on or treatment.chart.person.birth_date
     return (sampled_on - start_on).days >= LOW_ON_TREATMENT_AFTER
+
+
+def is_load_incomplete(state: str, course: Course | None, has_neuro: bool, as_of: date) -> bool | None:
+    """S15, reading 91: fewer than six days with an injection from the course's first day to its 28th.
+
+    None only where the answer hangs on what nobody recorded: when the course began, or whether injections
+    that were prescribed or stated were given (S11 counts administrations).
+    """
+    if course is None or has_neuro or state not in {"LOADING", "ACTIVE_IM"}:
+        return False
+    start_on = course.start_on
+    if start_on is None:
+        return None
+    if (as_of - start_on).days < LOAD_DAYS or start_on not in course.injections:
+        return False  # too early to say, or begun with tablets
+    days = [on for on in course.given if (on - start_on).days < LOAD_DAYS]
+    if len(days) >= LOADING_DOSES:
+        return False
+    return True if start_on in course.given else None
 
 
 def latest_b12(chart: Chart, doses: list[Dose]) -> Result | None:

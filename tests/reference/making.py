@@ -211,6 +211,9 @@ HB_VALUES: Final[dict[str, tuple[str, ...]]] = {
 }
 MCV_VALUES: Final = ("100", "100.1", "99", "101", "90", "92", ">100", ">99", "112")
 PLATELET_VALUES: Final = ("49", "50", "49.9", "150", "250", "<50", "<60")
+PLATELETS_FEW: Final = ("149", "149.9", "100", "49", "<150", "<100")
+PLATELETS_ENOUGH: Final = ("150", "150.1", "250", ">100", "<=150", ">=150")
+"""As far as anybody can tell: an interval that is not wholly below 150."""
 PLATELET_UNITS: Final = ("10*9/L", "10^9/L", "x10^9/L", "10*3/uL", "K/uL", "10^3/uL", "10*3/µL")
 
 # As a site would add it: of itself F18.19 says no more than inhalants.
@@ -400,6 +403,8 @@ B12_INJECTED: Final[tuple[tuple[Drug, str | None, str | None], ...]] = (
     ((None, None, "Hydroxocobalamin 1 mg/mL"), "administration", "injection"),
     ((None, None, "Cyanocobalamin 1000 mcg"), "statement", "IM"),
 )
+B12_GIVEN: Final = tuple(way for way in B12_INJECTED if way[1] == "administration")
+B12_NOT_KNOWN_GIVEN: Final = tuple(way for way in B12_INJECTED if way[1] != "administration")
 B12_SUPPLIED: Final[tuple[tuple[Drug, str | None], ...]] = (
     # drug, route
     (("ATC", "B03BA01", "cyanocobalamin"), "oral"),

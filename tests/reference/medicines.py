@@ -70,6 +70,7 @@ class Dose:
     end_on: date | None  # None: open-ended, or unknown
     is_open: bool
     daily_dose_ug: Decimal | None = None
+    is_administered: bool = False  # given on its day, not only prescribed or stated
 
 
 def dose_route(medication: Medication) -> str:
@@ -107,7 +108,8 @@ def b12_doses(chart: Chart) -> list[Dose]:
         if route == INJECTION:
             # Reading 24: an injected dose covers its date only.
             on = medication.start_on
-            doses.append(Dose(INJECTION, on, on, medication.is_open, medication.daily_dose_ug))
+            is_given = medication.kind == "administration"
+            doses.append(Dose(INJECTION, on, on, medication.is_open, medication.daily_dose_ug, is_given))
             continue
         if medication.daily_dose_ug is not None and medication.daily_dose_ug < TREATMENT_DOSE_UG:
             continue  # reading 25
@@ -219,6 +221,7 @@ class Course:
 
     start_on: date | None
     injections: list[date]
+    given: list[date]  # the injections among them that were administered
 
 
 def present_course(doses: list[Dose], state: str) -> Course | None:
@@ -238,7 +241,8 @@ def present_course(doses: list[Dose], state: str) -> Course | None:
     start_on: date | None = None
     if starts and not is_dateless and None not in starts:
         start_on = min(start for start in starts if start is not None)
-    return Course(start_on, injection_dates(course))
+    given = [dose for dose in course if dose.is_administered]
+    return Course(start_on, injection_dates(course), injection_dates(given))
 
 
 def _bridged_until(dose: Dose) -> date:

@@ -26,7 +26,7 @@ from tests.reference.features import (
     tier_priority,
     unreadable_mma_on,
 )
-from tests.reference.follow_up import FollowUpItem, follow_up_items, item_priority
+from tests.reference.follow_up import FollowUpItem, follow_up_items, is_load_incomplete, item_priority
 from tests.reference.history import (
     does_homocysteine_confirm,
     has_high_risk_cause,
@@ -78,6 +78,7 @@ class Decision:
     irreversible: bool
     regimen_id: str | None
     is_mma_repeat: bool  # the mma_testing row says "repeat the sample" besides (tier F)
+    is_load_incomplete: bool | None  # S15; None: cannot be told
 
 
 def screen(
@@ -185,9 +186,11 @@ def decide(
     items: dict[str, FollowUpItem] = {}
     cautions: dict[str, str] = {}
     on_oral_since: date | None = None
+    is_incomplete: bool | None = False
     if rule_id not in {"R01", "R02"}:
         course = present_course(doses, state)
         items = follow_up_items(chart, doses, state, course, as_of)
+        is_incomplete = is_load_incomplete(state, course, neuro != "none", as_of)
         situation = Situation(
             chart=chart,
             as_of=as_of,
@@ -238,6 +241,7 @@ def decide(
         irreversible=irreversible,
         regimen_id=regimen_ids.get("b12_replacement"),
         is_mma_repeat="mma_testing" in lists and is_repeat,
+        is_load_incomplete=is_incomplete,
     )
 
 

@@ -16,7 +16,9 @@ from tests.reference.making import (
     ANTIBODY_RESULTS,
     AS_OF,
     B12_CLASSES,
+    B12_GIVEN,
     B12_INJECTED,
+    B12_NOT_KNOWN_GIVEN,
     B12_SUPPLIED,
     EGFR_CODES,
     FATIGUE_OR_MOOD,
@@ -34,6 +36,9 @@ from tests.reference.making import (
     OTHER_MEDICINES,
     OTHER_SYMPTOMS,
     PLATELET_CODES,
+    PLATELET_UNITS,
+    PLATELETS_ENOUGH,
+    PLATELETS_FEW,
     POTASSIUM_CODES,
     PREGNANCY,
     RISK_CONDITIONS,
@@ -146,8 +151,12 @@ def _neuro(maker: Maker, share: float) -> None:
         maker.condition(maker.pick(NEURO_EXACT), ago(maker.near(0, 200, 365, 730, 731, 1500)))
 
 
-def _inject(maker: Maker, days: list[int]) -> None:
-    drug, kind, route = maker.pick(B12_INJECTED)
+Injected = tuple[Drug, str | None, str | None]
+"""Drug, kind, route."""
+
+
+def _inject(maker: Maker, days: list[int], ways: tuple[Injected, ...] = B12_INJECTED) -> None:
+    drug, kind, route = maker.pick(ways)
     for day in days:
         maker.medication(drug, ago(day), kind=kind, route=route, status=maker.pick(("completed", "active")))
         maker.dose_dates.append(ago(day))
@@ -356,6 +365,72 @@ def _present_course(maker: Maker, person: Row, start: int) -> None:
         maker.mma(zone, _shifted(began, maker.pick((27, 28, 29, 90))))
 
 
+# The load of a course, platelets during it --------------------------------------------------------------
+
+
+def loaded_person(maker: Maker, person: Row) -> None:
+    """Injections on about six days within about 28 days of the first, told by one kind of row or by two."""
+    start = maker.pick((27, 27, 28, 28, 29, 30, 42, 43, 60, 90, 105))
+    count = maker.pick((1, 3, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7))
+    # The 28th day of the course lies 27 days after its first.
+    last = maker.pick((12, 12, 26, 27, 27, 28, 28, 28, 29))
+    days_after = [0, *(2 * number for number in range(1, count - 1)), last][:count]
+    days = [start - after for after in days_after if after <= start]
+    way = maker.rng.randrange(15)
+    if way < 8:
+        _inject(maker, days, B12_GIVEN)
+    elif way < 10:
+        _inject(maker, days, B12_NOT_KNOWN_GIVEN)
+    elif way < 12:  # prescribed, then given
+        _inject(maker, days[:1], B12_NOT_KNOWN_GIVEN)
+        _inject(maker, [*days[maker.pick((0, 1, 1)) :], start - maker.pick((1, 2))], B12_GIVEN)
+    elif way == 12:  # some of them given
+        _inject(maker, days[:-1], B12_GIVEN)
+        _inject(maker, days[-1:], B12_NOT_KNOWN_GIVEN)
+    elif way == 13:  # tablets before, or from the same day on
+        _inject(maker, days, B12_GIVEN)
+        _supply(maker, start + maker.pick((0, 0, 1, 40)), start - 5, ("1", "mg"))
+    else:  # nobody knows since when
+        _inject(maker, days, B12_GIVEN)
+        if maker.chance(0.5):
+            _supply(maker, None, None, ("1", "mg"))
+        else:
+            drug = ("ATC", "B03BA03", "hydroxocobalamin")
+            maker.medication(drug, None, kind="prescription", route="IM", status="active")
+    if maker.chance(0.15):  # told twice
+        _inject(maker, [maker.pick(days)], B12_GIVEN)
+    if maker.chance(0.1):  # the end of an earlier course, or the beginning of this one
+        _inject(maker, [start + maker.pick((104, 105, 106))], B12_GIVEN)
+    if maker.chance(0.3):
+        _present_course(maker, person, start)
+    _neuro(maker, 0.15)
+
+
+def platelets_person(maker: Maker, _: Row) -> None:
+    """On replacement, with few platelets before it, at its start, or only after it."""
+    start = maker.near(28, 42, 43, 100, 200)
+    if maker.chance(0.5):
+        _inject(maker, list(range(start, -1, -80)))
+    else:
+        known_start = None if maker.chance(0.1) else start
+        end = maker.pick((29, 30, 31)) if start > 31 and maker.chance(0.2) else None
+        _supply(maker, known_start, end, maker.pick(ORAL_DOSES))
+
+    def counted(days_ago: int, values: tuple[str, ...]) -> None:
+        maker.lab(PLATELET_CODES, ago(days_ago), maker.pick(values), maker.pick(PLATELET_UNITS))
+
+    if maker.chance(0.6):
+        before = start + maker.pick((0, 0, 1, 365, 366))
+        counted(before, maker.pick((PLATELETS_ENOUGH, PLATELETS_ENOUGH, PLATELETS_FEW)))
+    after = min(maker.pick((5, 27, 28, 29, 41, 42, 43, start - 1, start)), start)
+    counted(after, maker.pick((PLATELETS_FEW, PLATELETS_FEW, PLATELETS_FEW, PLATELETS_ENOUGH)))
+    if maker.chance(0.4):
+        values = maker.pick((PLATELETS_ENOUGH, PLATELETS_ENOUGH, PLATELETS_FEW, TEXT_RESULTS))
+        counted(maker.pick((0, after // 2)), values)
+    if maker.chance(0.15):
+        maker.supply(maker.pick(ANTICOAGULANTS))
+
+
 # Surgery ------------------------------------------------------------------------------------------------
 
 
@@ -390,6 +465,9 @@ def operated_person(maker: Maker, _: Row) -> None:
 
 def nitrous_oxide_person(maker: Maker, _: Row) -> None:
     maker.condition(maker.pick(NITROUS), ago(maker.near(0, 100, 200, 365, 365, 800)))
+    if maker.chance(0.25):
+        _homocysteine_lowered(maker)
+        return
     if maker.chance(0.75):
         pool = maker.pick((NEURO_EXACT, FATIGUE_OR_MOOD, OTHER_SYMPTOMS))
         maker.condition(maker.pick(pool), ago(maker.pick((3, 100, 400, 730, 731))))
@@ -428,6 +506,21 @@ def nitrous_oxide_person(maker: Maker, _: Row) -> None:
             )
     if maker.chance(0.1):
         _inject(maker, [maker.pick((90, 130, 400))])
+
+
+def _homocysteine_lowered(maker: Maker) -> None:
+    """Raised before an injection, normal after it, within the washout and past it."""
+    injected = maker.pick((110, 150, 200))
+    _inject(maker, [injected])
+    raised, lowered = maker.pick((("40", "9"), ("40", "9"), ("40", "9"), ("9", "40")))
+    for days_after, value in (
+        (maker.pick((0, 0, -1, -40)), raised),
+        (maker.pick((1, 30, 100, 119, 120, 121)), lowered),
+    ):
+        on = _shifted(ago(injected), days_after)
+        maker.lab(HOMOCYSTEINE_CODES, on, value, "umol/L")
+    maker.lab(FOLATE_CODES, ago(injected), maker.pick(("9", "9", "3.9")), "ug/L")
+    maker.lab(EGFR_CODES, ago(injected), maker.pick(("90", "90", "59")), "mL/min/1.73m2")
 
 
 # B12 that is high, MMA that is raised alone -------------------------------------------------------------
@@ -563,6 +656,8 @@ Story = Callable[[Maker, Row], None]
 LATER_STORIES: Final[dict[str, tuple[int, Story]]] = {
     "lapsed": (14, lapsed_person),
     "injected": (14, injected_person),
+    "loaded": (12, loaded_person),
+    "platelets": (6, platelets_person),
     "oral": (10, oral_person),
     "operated": (10, operated_person),
     "nitrous_oxide": (11, nitrous_oxide_person),

@@ -66,7 +66,8 @@ def test_f2_until_the_count_is_normal() -> None:
     assert due(Patient().tablets(28).mcv("100", 28), "F2") is None
     assert due(Patient().tablets(28).platelets("149", 28), "F2") == (0, False)
     assert due(Patient().tablets(28).platelets("150", 28), "F2") is None
-    assert due(Patient().tablets(28).platelets("149", 27), "F2") is None  # after the start: no baseline
+    assert due(Patient().tablets(29).mcv("101", 28), "F2") is None  # after the start: no baseline
+    assert due(Patient().tablets(29).haemoglobin("90", 28), "F2") is None
 
 
 def test_f2_every_28_days_while_abnormal() -> None:
@@ -76,6 +77,33 @@ def test_f2_every_28_days_while_abnormal() -> None:
     # Platelets are normal again, MCV was never repeated: due 28 days after the start.
     both = Patient().tablets(60).platelets("100", 61).mcv("105", 61).platelets("200", 30)
     assert due(both, "F2") == (32, True)
+
+
+def test_f2_platelets_that_are_low_only_after_the_start() -> None:
+    # S21, reading 92. Sampled 28 days ago: due today, whatever stood before the start of 100 days ago.
+    assert due(Patient().tablets(100).platelets("149", 28), "F2") == (0, False)
+    assert due(Patient().tablets(100).platelets("149", 27), "F2") is None
+    assert due(Patient().tablets(100).platelets("149", 42), "F2") == (14, True)
+    assert due(Patient().tablets(100).platelets("200", 100).platelets("149", 28), "F2") == (0, False)
+    assert due(Patient().injections(90, 20).platelets("149.9", 28), "F2") == (0, False)
+    assert due(Patient().tablets(100).platelets("150", 28), "F2") is None
+    assert due(Patient().tablets(100).platelets("<150", 28), "F2") == (0, False)
+    assert due(Patient().tablets(100).platelets("<=150", 28), "F2") is None  # it may be 150
+    # The latest readable result counts: normal since, low again, not readable.
+    assert due(Patient().tablets(100).platelets("100", 40).platelets("150", 10), "F2") is None
+    again = Patient().tablets(100).platelets("100", 90).platelets("150", 60).platelets("140", 30)
+    assert due(again, "F2") == (2, False)
+    clumped = Patient().tablets(100).platelets("100", 40).platelets("clumped", 5)
+    assert due(clumped, "F2") == (12, False)
+    # The first day of the course is its baseline, so the first repeat is due 28 days after the start.
+    assert due(Patient().tablets(28).platelets("149", 28), "F2") == (0, False)
+    # Replacement is not current: the supply ended 31 days ago.
+    ended = Patient().tablets(100, end_on=ago(31), status="completed").platelets("149", 40)
+    assert due(ended, "F2") is None
+    ended = Patient().tablets(100, end_on=ago(30), status="completed").platelets("149", 40)
+    assert due(ended, "F2") == (12, False)
+    # Before the start by more than a year, and nothing since.
+    assert due(Patient().tablets(100).platelets("149", 466), "F2") is None
 
 
 # F3 potassium (reading 70) ------------------------------------------------------------------------------
@@ -214,6 +242,108 @@ def test_f10_a_raised_mma_on_treatment() -> None:
 
 def test_f10_of_unknown_start() -> None:
     assert due(Patient().tablets(None).b12("150", 32), "F10") == (32, False)
+
+
+# The incomplete load (S15, reading 91) ------------------------------------------------------------------
+
+
+def is_load_incomplete(patient: Patient) -> bool | None:
+    return patient.decided().is_load_incomplete
+
+
+def prescribed(patient: Patient, *days_ago: int, kind: str | None = "prescription") -> Patient:
+    for days in days_ago:
+        patient.drug("hydroxocobalamin", ago(days), kind=kind, route="IM", status="completed")
+    return patient
+
+
+def test_load_of_five_days_is_incomplete_and_of_six_is_not() -> None:
+    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52)) is True
+    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 50)) is False
+    assert is_load_incomplete(Patient().injections(60)) is True
+    # Two injections on one day are one day.
+    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 52)) is True
+    assert is_load_incomplete(Patient().injections(60, 60, 58, 56, 54, 52, 50)) is False
+
+
+def test_load_is_judged_from_the_28th_day_after_it_began() -> None:
+    assert is_load_incomplete(Patient().injections(28, 26, 24, 22, 20)) is True
+    assert is_load_incomplete(Patient().injections(27, 25, 23, 21, 19)) is False
+    assert is_load_incomplete(Patient().injections(0)) is False
+    # LOADING ends after 42 days or with the sixth injection; both states count.
+    assert Patient().injections(28, 26).decided().facts["replacement"] == "LOADING"
+    assert Patient().injections(43, 41).decided().facts["replacement"] == "ACTIVE_IM"
+    assert is_load_incomplete(Patient().injections(43, 41)) is True
+
+
+def test_load_ends_with_the_28th_day_of_the_course() -> None:
+    # Began 60 days ago: that is day 1, 33 days ago is day 28, 32 days ago is day 29.
+    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 33)) is False
+    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 32)) is True
+    # Maintenance does not make up for it.
+    assert is_load_incomplete(Patient().injections(100, 98, 96, 94, 40, 10, 5)) is True
+
+
+def test_load_with_the_neurological_flag_is_not_asked_about() -> None:
+    assert is_load_incomplete(Patient().injections(60, 58).icd("F03", 730)) is False
+    assert is_load_incomplete(Patient().injections(60, 58).icd("F03", 731)) is True
+    assert is_load_incomplete(Patient().injections(60, 58).icd("R29.6", 9)) is True  # broad
+
+
+def test_load_of_people_who_are_not_on_injections_now() -> None:
+    assert is_load_incomplete(Patient()) is False
+    assert is_load_incomplete(Patient().tablets(60)) is False
+    assert is_load_incomplete(Patient().injections(105)) is True
+    assert is_load_incomplete(Patient().injections(106)) is False  # lapsed
+    assert is_load_incomplete(Patient("2015-01-01").injections(60)) is False
+    assert is_load_incomplete(Patient(deregistered_on=ago(0)).injections(60)) is False
+
+
+def test_load_of_the_present_course_only() -> None:
+    # 106 days between the two: a course of one injection, 20 days old.
+    assert is_load_incomplete(Patient().injections(20, 126)) is False
+    assert is_load_incomplete(Patient().injections(20, 125)) is True  # one course, begun 125 days ago
+    full = (300, 298, 296, 294, 292, 290)
+    assert is_load_incomplete(Patient().injections(*full, 40)) is True  # a full load, once
+    assert is_load_incomplete(Patient().injections(*full, 200, 110, 20)) is False  # never broken off
+
+
+def test_load_after_tablets() -> None:
+    assert is_load_incomplete(Patient().injections(60, 58).tablets(61)) is False  # begun with tablets
+    assert is_load_incomplete(Patient().injections(60, 58).tablets(60)) is True
+    ended = Patient().injections(60, 58).tablets(200, end_on=ago(91), status="completed")
+    assert is_load_incomplete(ended) is True  # ended 31 days before: another course
+
+
+def test_load_that_nobody_recorded_is_not_judged() -> None:
+    days = (60, 58, 56)
+    assert is_load_incomplete(prescribed(Patient(), *days)) is None
+    assert is_load_incomplete(prescribed(Patient(), *days, kind="statement")) is None
+    assert is_load_incomplete(prescribed(Patient(), *days, kind=None)) is None  # read as a prescription
+    assert is_load_incomplete(prescribed(Patient(), 60, 58, 56, 54, 52, 50)) is None
+    # Prescribed on one day and given from another on: who knows when it began.
+    assert is_load_incomplete(prescribed(Patient(), 60).injections(58, 56)) is None
+    assert is_load_incomplete(prescribed(Patient(), 60).injections(60, 56)) is True
+    # Only what was given counts (S11): five days, and a sixth on which one was prescribed.
+    assert is_load_incomplete(prescribed(Patient(), 50).injections(60, 58, 56, 54, 52)) is True
+    # Six days given within the 28: complete whatever the first day was.
+    assert is_load_incomplete(prescribed(Patient(), 60).injections(58, 56, 54, 52, 50, 48)) is False
+    # What is certain without them stays certain.
+    assert is_load_incomplete(prescribed(Patient(), 27)) is False
+    assert is_load_incomplete(prescribed(Patient(), 60).icd("F03", 9)) is False
+    assert is_load_incomplete(prescribed(Patient(), 106)) is False
+
+
+def test_load_of_unknown_start_is_not_judged() -> None:
+    assert is_load_incomplete(Patient().injections(60, 58).tablets(None)) is None
+    undated = Patient().drug("hydroxocobalamin", None, kind="prescription", route="IM")
+    assert is_load_incomplete(undated) is None
+    assert is_load_incomplete(undated.injections(60, 58, 56, 54, 52, 50)) is None
+
+
+def test_load_makes_no_row_of_its_own() -> None:
+    decision = Patient().injections(60, 58).decided()
+    assert (decision.is_load_incomplete, decision.lists, decision.follow_up_items) == (True, {}, {})
 
 
 # Courses and rows (readings 67, 78) ---------------------------------------------------------------------

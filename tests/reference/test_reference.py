@@ -18,9 +18,12 @@ from tests.reference.builder import AS_OF, CODELISTS, Patient, ago, row_and_list
 from tests.reference.codes import Codelists
 from tests.reference.cohorts import AS_OF as COHORT_AS_OF
 from tests.reference.cohorts import cohorts, make_cohort
+from tests.reference.features import is_below
 from tests.reference.making import SITE_CODES
+from tests.reference.medicines import b12_doses, present_course
+from tests.reference.parameters import PLT_LOW
 from tests.reference.reading import Interval, read_instant, read_system, read_unit, read_value
-from tests.reference.records import Row
+from tests.reference.records import Chart, Row, read_chart, read_person, rows_by_person
 from tests.reference.results import computed_egfr
 from tests.reference.screen import Decision, screen
 
@@ -600,6 +603,66 @@ def test_words_and_dates_of_the_decisions(cohort: dict[str, Decision]) -> None:
         assert set(decision.follow_up_items) <= set(decision.follow_up_reasons)
         assert all(item.due_on <= COHORT_AS_OF for item in decision.follow_up_items.values())
         assert decision.rule_id == "R03" or not decision.follow_up_items
+
+
+def told_of_course(chart: Chart, decision: Decision) -> set[str]:
+    """What decides the incomplete load and the platelets of one person, in words that a test can ask for."""
+    doses = b12_doses(chart)
+    course = present_course(doses, decision.facts["replacement"])
+    if course is None or course.start_on is None:
+        return set()
+    start_on = course.start_on
+    days_after = [(on - start_on).days for on in course.given]
+    told = {
+        f"began {(COHORT_AS_OF - start_on).days} days ago",
+        f"{sum(1 for day in days_after if day < 28)} days",
+        "some given" if days_after else "none given",
+        {True: "incomplete", False: "not incomplete", None: "cannot tell"}[decision.is_load_incomplete],
+        "no neuro" if decision.facts["neuro"] == "none" else "neuro",
+        *({"day 28"} if 27 in days_after else ()),
+        *({"day 29"} if 28 in days_after else ()),
+        *(
+            {"begun by an injection not known given"}
+            if start_on in set(course.injections) - set(course.given)
+            else ()
+        ),
+    }
+    platelets = [lab for lab in chart.labs if lab.analyte == "platelets" and lab.common is not None]
+    platelets.sort(key=lambda lab: lab.collected_at)
+    before = [is_below(lab, PLT_LOW) for lab in platelets if lab.collected_on <= start_on]
+    after = [is_below(lab, PLT_LOW) for lab in platelets if lab.collected_on > start_on]
+    if not any(before) and any(after):
+        told.add("few platelets only after the start" + (", still" if after[-1] else ", no longer"))
+    return told | set(decision.follow_up_items)
+
+
+def test_loads_and_platelets_of_the_cohort_stand_on_their_limits(site_cohort: dict[str, Decision]) -> None:
+    """At least 3 in 3,000 of each, that is 20 in 20,000."""
+    zone, lists = ZoneInfo("UTC"), Codelists(CODELISTS, None, SITE_CODES)
+    tables = make_cohort(1, 3000)
+    rows = {table: rows_by_person(tables.get(table, [])) for table in (*tables, "orders")}
+    told: list[set[str]] = []
+    for patient_id, decision in site_cohort.items():
+        person = read_person(rows["patients"][patient_id], zone)
+        assert person is not None
+        own_rows = {table: by_person.get(patient_id, []) for table, by_person in rows.items()}
+        told.append(told_of_course(read_chart(person, own_rows, COHORT_AS_OF, lists, zone), decision))
+    asked = (
+        {"some given", "began 27 days ago", "5 days", "no neuro", "not incomplete"},
+        {"some given", "began 28 days ago", "5 days", "no neuro", "incomplete"},
+        {"some given", "5 days", "no neuro", "incomplete"},
+        {"some given", "6 days", "no neuro", "not incomplete"},
+        {"some given", "day 28", "6 days", "no neuro", "not incomplete"},
+        {"some given", "day 29", "5 days", "no neuro", "incomplete"},
+        {"some given", "5 days", "neuro", "not incomplete"},
+        {"none given", "no neuro", "cannot tell"},
+        {"some given", "begun by an injection not known given", "no neuro", "cannot tell"},
+        {"few platelets only after the start, still", "F2"},
+        {"few platelets only after the start, no longer"},
+    )
+    assert [words for words in asked if sum(1 for each in told if words <= each) < 3] == []
+    loads = Counter(decision.is_load_incomplete for decision in site_cohort.values())
+    assert min(loads[True], loads[None]) >= 20
 
 
 def test_a_cohort_depends_on_its_seed_only() -> None:

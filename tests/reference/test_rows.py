@@ -216,6 +216,19 @@ def test_r08_recent_misuse_with_raised_homocysteine() -> None:
     assert at_site(homocysteine_patient().injections(130))[0] == "R50"  # taken on replacement
 
 
+def test_r08_a_homocysteine_that_treatment_lowered_hides_no_earlier_one() -> None:
+    # Reading 94. Raised 201 days ago, one injection 200 days ago; the washout ends 80 days ago.
+    def row(lowered: int, value: str = "9") -> str:
+        patient = Patient().nitrous_oxide(30).homocysteine("16", 201).homocysteine(value, lowered)
+        return at_site(patient.injections(200).folate("5", 20).egfr("60", 200))[0]
+
+    assert row(lowered=199) == "R08"
+    assert row(lowered=80) == "R08"  # day 120
+    assert row(lowered=79) == "R50"  # day 121: taken off replacement, so it is the latest
+    assert row(lowered=200) == "R50"  # bloods first on the day of the injection
+    assert row(lowered=79, value="16") == "R08"
+
+
 def test_r08_limits_of_the_laboratory_and_units() -> None:
     def row(homocysteine: Patient) -> str:
         return at_site(homocysteine.nitrous_oxide(30).egfr("60", 40))[0]

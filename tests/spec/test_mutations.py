@@ -8,7 +8,7 @@ known; limits and parameters are changed and everybody's records screened again.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,33 +16,46 @@ from typing import Any
 
 import pytest
 
-from rules.loader import load_pack
+from rules.loader import held_packs, load_pack
 from rules.model import Caution, DecisionRow, Pack
 from tests.mutants import (
     Mutant,
     band_mutants,
     caution_mutants,
     decision_mutants,
+    entry_mutants,
     follow_up_mutants,
     parameter_mutants,
     replaced,
     suppression_mutants,
     with_value,
 )
-from tests.parameter_cases import Noticed, kept, populations, variant
+from tests.parameter_cases import ENTRIES, Noticed, kept, populations, variant
 from tests.patients import Row
-from tests.population import AS_OF, SAYS, WATCH, Asked, Outcome, Population
+from tests.population import AS_OF, SAYS, WATCH, Asked, Outcome, Population, population
 from tests.spec.test_cases import DEFAULT_PERSON, decided, ends, holds, parted, rows_of, touches
 from transforms import follow_up
 
 PACK = load_pack("b12/1.0.0")
 REASONS = tomllib.loads((Path(__file__).parent / "mutants_without_effect.toml").read_text(encoding="utf-8"))
+INHERITING = [ref for ref in held_packs() if load_pack(ref).inherits]
 TOGETHER = 8
-"""So many parameters are changed in one screen, none of which moves another's case."""
+"""So many parameters or entries are changed in one screen, none of which moves another's case."""
 
-VALUES = {one.name: one.rule.parameters[one.name.split()[0]].value for one in parameter_mutants(PACK)}
-DECISIONS = [case for case in rows_of("decision") if case["pack"] == PACK.ref]
-FACTS_OF = [DEFAULT_PERSON | dict(parted(case["facts"], ";")) for case in DECISIONS]
+Change = Callable[[Pack], Pack]
+
+
+def new_value(mutant: Mutant) -> Change:
+    parameter = mutant.name.split()[0]
+    value = mutant.rule.parameters[parameter].value
+    return lambda pack: with_value(pack, parameter, value)
+
+
+CHANGES: dict[str, Change] = {
+    **{one.name: new_value(one) for one in parameter_mutants(PACK)},
+    **{one.name: one.change for one in entry_mutants(PACK)},
+}
+DECISIONS = {ref: [case for case in rows_of("decision") if case["pack"] == ref] for ref in held_packs()}
 
 
 def survivors(mutants: list[Mutant], noticed: set[str], group: str) -> list[str]:
@@ -55,7 +68,9 @@ def survivors(mutants: list[Mutant], noticed: set[str], group: str) -> list[str]
 
 
 def all_decided(pack: Pack) -> Iterator[tuple[str, str, dict[str, list[str]]]]:
-    for facts in FACTS_OF:
+    """How the pack decides the cases of its own file."""
+    for case in DECISIONS[pack.ref]:
+        facts = DEFAULT_PERSON | {"mma_for": pack.word("mma_for")} | dict(parted(case["facts"], ";"))
         row, lists = decided(pack, facts)
         yield row.key, row.status, lists
 
@@ -166,16 +181,16 @@ def test_follow_up_items(asked: list[tuple[Population, Asked]]) -> None:
 
 
 def classes(pack: Pack) -> list[list[str]]:
-    """What each band set makes of the cases of its kind."""
+    """What each band set makes of the cases of its kind in the pack's own file."""
     found = []
     for case in (row for kind in ("b12_class", "mma_class") for row in rows_of(kind)):
-        if case["pack"] != PACK.ref or case.get("laboratory limit", "none") != "none" or not case["unit"]:
+        if case["pack"] != pack.ref or case.get("laboratory limit", "none") != "none" or not case["unit"]:
             continue
         if case.get("eGFR", "none") != "none":
             continue
         analyte = case.get("analyte", "lab_mma_serum")
         unit = {"pg/mL": "ng/L"}.get(case["unit"], case["unit"])
-        is_older = int(case.get("age", 0)) >= PACK.number("mma_older_age")
+        is_older = int(case.get("age", 0)) >= pack.number("mma_older_age")
         of_age = {"mma_65_plus", *("b12_total_ng_l", "b12_total_pmol_l", "b12_active_pmol_l")}
         sets = [
             bands
@@ -196,10 +211,49 @@ def test_limits() -> None:
     assert survivors(mutants, noticed, "bands") == []
 
 
-def batches() -> list[list[Noticed]]:
-    """The noticed mutants in groups, of different parameters, of which none moves the case of another."""
+@pytest.mark.parametrize("ref", INHERITING)
+def test_what_an_inheriting_pack_changes(ref: str, tmp_path: Path) -> None:
+    """Its entries as the parent has them, and with another value, limit or regimen."""
+    pack = load_pack(ref)
+    people = population(("story",), pack, tmp_path)
+
+    # What the pack alone can tell is asked first: a screen is dear.
+    asked: list[Callable[[Pack], Any]] = [lambda one: list(all_decided(one)), classes, people.outcomes]
+    before, mutants = [answer(pack) for answer in asked], list(inherited_mutants(pack))
+    noticed = {
+        one.name
+        for one in mutants
+        if any(answer(one.rule) != was for answer, was in zip(asked, before, strict=True))
+    }
+    assert {one.name.split()[0] for one in mutants} == {
+        change.entry.replace("cause ", "cause:") for change in pack.changes
+    }
+    assert survivors(mutants, noticed, ref) == []
+
+
+def inherited_mutants(pack: Pack) -> Iterator[Mutant]:
+    parent, changed = load_pack(pack.inherits), {change.entry for change in pack.changes}
+    for name in sorted(changed & pack.parameters.keys()):
+        yield Mutant(f"{name} inherited", with_value(pack, name, parent.parameters[name].value))
+    for place, bands in enumerate(pack.band_sets):
+        if bands.id in changed:
+            inherited = replaced(pack.band_sets, place, parent.bands(bands.id))
+            yield Mutant(f"{bands.id} inherited", replace(pack, band_sets=inherited))
+    for one in (*parameter_mutants(pack), *band_mutants(pack)):
+        if one.name.split()[0] in changed:
+            yield one
+    for place, cause in enumerate(pack.causes):
+        if f"cause {cause.id}" in changed:
+            [before] = [one for one in parent.causes if one.id == cause.id]
+            yield Mutant(
+                f"cause:{cause.id} inherited", replace(pack, causes=replaced(pack.causes, place, before))
+            )
+
+
+def batches(noticed: list[Noticed]) -> list[list[Noticed]]:
+    """The noticed mutants in groups, of different entries, of which none moves the case of another."""
     groups: list[list[Noticed]] = []
-    for one in kept():
+    for one in noticed:
         fitting = (
             group
             for group in groups
@@ -223,24 +277,43 @@ def test_every_parameter_has_a_case_that_notices_it() -> None:
     assert survivors(mutants, {one.mutant for one in kept()}, "parameters") == []
 
 
+def test_every_cause_clue_and_list_of_b12_has_a_case_that_notices_it() -> None:
+    mutants = [Mutant(one.name, None) for one in entry_mutants(PACK)]
+    assert {one.mutant for one in kept(ENTRIES)} <= {one.name for one in mutants}
+    assert survivors(mutants, {one.mutant for one in kept(ENTRIES)}, "entries") == []
+
+
 @pytest.fixture(scope="module")
 def unchanged(people: dict[str, Population]) -> dict[str, dict[str, Outcome]]:
     return {name: group.outcomes(variant(name, PACK)) for name, group in people.items()}
 
 
-@pytest.mark.parametrize("group", batches(), ids=lambda group: group[0].mutant)
-def test_parameters(
-    group: list[Noticed], people: dict[str, Population], unchanged: dict[str, dict[str, Outcome]]
+Outcomes = dict[str, dict[str, Outcome]]
+
+
+@pytest.mark.parametrize("group", batches(kept()), ids=lambda group: group[0].mutant)
+def test_parameters(group: list[Noticed], people: dict[str, Population], unchanged: Outcomes) -> None:
+    assert unnoticed(group, people, unchanged) == []
+
+
+@pytest.mark.parametrize("group", batches(kept(ENTRIES)), ids=lambda group: group[0].mutant)
+def test_causes_clues_and_lists_of_b12(
+    group: list[Noticed], people: dict[str, Population], unchanged: Outcomes
 ) -> None:
+    assert unnoticed(group, people, unchanged) == []
+
+
+def unnoticed(group: list[Noticed], people: dict[str, Population], unchanged: Outcomes) -> list[str]:
+    """The changes of the group whose cases come out as they did."""
     table = group[0].table
     before = unchanged[table]
 
-    def unnoticed(changed: list[Noticed]) -> list[Noticed]:
+    def hidden(changed: list[Noticed]) -> list[Noticed]:
         pack = PACK
         for one in changed:
-            pack = with_value(pack, one.parameter, VALUES[one.mutant])
+            pack = CHANGES[one.mutant](pack)
         after = people[table].outcomes(variant(table, pack))
         return [one for one in changed if after[one.case] == before[one.case]]
 
     # Together two changes can cancel each other: what is not noticed then is asked alone.
-    assert [one.mutant for hidden in unnoticed(group) for one in unnoticed([hidden])] == []
+    return [one.mutant for together in hidden(group) for one in hidden([together])]

@@ -175,6 +175,10 @@ def test_story(case: Row, nights: dict[tuple[str, str, str], Publication]) -> No
     found = {name: row["priority"] for name, row in listed.items()}
     expected = {name: priority for name, priority, _ in expected_lists(lists)}
     assert (person["rule_id"], person["clinical_status"], found) == (rule_id, status, expected)
+    assert (set(person["lists"]), person["priority"]) == (
+        expected.keys(),
+        min(expected.values(), default=None),
+    )
     for name, _, regimen in expected_lists(lists):
         if regimen:
             assert listed[name]["regimen_id"] == regimen

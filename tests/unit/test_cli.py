@@ -74,6 +74,17 @@ def test_usage_and_configuration_errors_exit_with_2(arguments):
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("how", [("run", "--direct"), ("run",), ("serve",)])
+def test_an_unknown_pack_leaves_nothing_behind(tmp_path, how):
+    extracts = small_extract(tmp_path / "in")
+    before = sorted(tmp_path.rglob("*"))
+    result = ask(*how, "--extracts", extracts, "--output", tmp_path / "out", "--pack", "nope")
+    assert result.exit_code == 2
+    assert "nope" in result.stderr
+    assert "Hint:" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_missing_table_is_refused_with_3(tmp_path):
     extracts = small_extract(tmp_path / "in")
     (extracts / "labs.csv").unlink()

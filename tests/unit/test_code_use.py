@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from rules.loader import load_pack
 from rules.lookalikes import any_of, read_lookalikes
 from schemas.code_use import FALLING_COLUMNS, UNLISTED_COLUMNS
@@ -161,18 +163,38 @@ def test_an_increment_does_not_fall() -> None:
     ("old", "new", "says"),
     [
         ('words = ["glossitis"]', 'words = ["Glossitis"]', "has the word `Glossitis`"),
+        ('words = ["glossitis"]', 'words = ["gloss*itis"]', "`*` at either end only"),
         ('words = ["glossitis"]', "words = []", "has no words"),
+        ('words = ["glossitis"]', 'words = "glossitis"', "has a `words` that is not a list of words"),
+        (
+            'words = ["glossitis"]',
+            'wrods = ["glossitis"]',
+            "has the unknown key `wrods`",
+        ),
         ('concepts = ["cond_glossitis"]', 'concepts = ["cond_glositis"]', "Did you mean `cond_glossitis`"),
         ('tables = ["labs", "orders"]', 'tables = ["labs", "order"]', "Did you mean `orders`"),
         ('evidence = ["K"]', "evidence = []", "is not cited"),
     ],
 )
 def test_a_word_group_that_is_not_fit_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
-    home = tmp_path / "rules"
+    with pytest.raises(RulePackError, match=re.escape(says)):
+        read_lookalikes(PACK, spoiled(tmp_path / "rules", old, new))
+
+
+def test_rules_check_reads_the_word_groups_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "groups of words (lookalikes.toml" in CliRunner().invoke(app, ["rules", "check"]).stdout
+    home = spoiled(tmp_path / "rules", 'words = ["glossitis"]', 'wrods = ["glossitis"]')
+    monkeypatch.setattr("rules.lookalikes.files", lambda _: home)
+    told = CliRunner().invoke(app, ["rules", "check"])
+    assert (told.exit_code, told.stdout) == (RulePackError.exit_code, "")
+    assert "lookalikes.toml: mouth has the unknown key `wrods`." in told.stderr
+    assert "Hint: Did you mean `words`?" in told.stderr
+
+
+def spoiled(home: Path, old: str, new: str) -> Path:
     shutil.copytree(RULES, home, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     path = home / "codelists" / "lookalikes.toml"
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(RulePackError, match=re.escape(says)):
-        read_lookalikes(PACK, home)
+    return home

@@ -26,6 +26,10 @@ PEOPLE = {
     "ORDERED": "b12 250 ng/L @-10; order mma @-5",
     "FOLIC": "b12 150 ng/L @-10; on folic_acid from -20",
     "INJECTED": "injection @-100; injection @-200; injection @-190",
+    "SHORT": "b12 150 ng/L @-41; injection @-40; injection @-38",
+    "LOADED": "injection @-40; injection @-38; injection @-36; injection @-33; injection @-31; injection @-29",
+    "BLIND": "injection @-40",
+    "TABLETS": "b12 150 ng/L @-41; oral b12 from -40",
     "CALM": "injection @-20; on metformin from -30; injection @-60; injection @-100; injection @-140; "
     "injection @-180; injection @-220; injection @-260; hb 140 g/L @-50; b12 400 ng/L @-50",
     "UNDATED": "b12 600 ng/L @-10; has cond_ataxia_gait @unknown",
@@ -169,26 +173,34 @@ def test_symptoms_come_with_their_record_and_choose_the_regimen(output: Path) ->
     )
     assert (decided["regimen"]["id"], decided["regimen"]["why"]) == (
         "RG-N",
-        "neurological features, certainty high",
+        "neurological features",
     )
     assert account(output, "OPTIC")["regimen"]["why"] == (
         "Leber optic atrophy or tobacco amblyopia is on record"
     )
     assert account(output, "CUT")["regimen"]["why"] == "likely cause: total gastrectomy"
+    assert account(output, "LOW")["regimen"]["why"] == "no cause is on record"
     assert account(output, "HIGH")["regimen"] is None
 
 
 def test_cautions_have_severity_and_sentence(output: Path) -> None:
     decided = account(output, "FOLIC")
     (caution,) = [one for one in decided["cautions"] if one["id"] == "C01"]
-    assert caution["severity"] == "high"
-    assert caution["text"]
-    assert f"C01 (high) {caution['label']}: {caution['text']}" in in_words(explained(output, "FOLIC", None))
+    assert (caution["case"], caution["severity"]) == ("C01.low", "high")
+    assert caution["text"] == (
+        "Takes folic acid without B12 although B12 is low: folic acid can hide the deficiency while nerves "
+        "are harmed. Give B12 first or together."
+    )
+    assert f"  C01 (high) {caution['text']}" in in_words(explained(output, "FOLIC", None))
 
 
 def test_what_is_not_computable_is_listed_once(output: Path) -> None:
     told = in_words(explained(output, "LOW", None))
     assert told.count("C08 Allergy") == 1
+    nowhere, in_part = told.split("\nLooked for in part; what no record shows of it:\n")
+    assert "\nNot looked for in anybody, no record shows it:\n  C08 Allergy" in nowhere
+    assert "  F9 Pernicious anaemia" in nowhere
+    assert [line.split()[0] for line in in_part.splitlines()] == ["C01", "C02", "C18", "C20", "F1", "F5"]
     assert "F9" in [one["id"] for one in explained(output, "LOW", None)["not_computable"]]
 
 
@@ -208,10 +220,36 @@ def test_replacement_with_its_doses_and_what_is_due(output: Path) -> None:
     # The next injection was due 91 days after the last, nine days ago.
     due = {one["item"]: str(one["due_on"]) for one in decided["follow_up"]}
     assert due["F4"] == "2026-06-21"
+    asked = {one["item"]: (one["case"], one["action"]) for one in decided["follow_up"]}
+    assert asked["F4"] == (
+        "F4.standard",
+        "Give the next maintenance injection; every 2 to 3 months, or monthly (another schedule in use).",
+    )
     calm = account(output, "CALM")
     told = in_words(explained(output, "CALM", None))
     assert len(calm["replacement"]["doses"]) == 7
     assert "  and 2 earlier" in told
+
+
+@pytest.mark.parametrize(
+    ("person", "is_incomplete", "line"),
+    [
+        ("SHORT", True, "present course since 2026-05-21; loading course: incomplete"),
+        ("LOADED", False, "present course since 2026-05-21; loading course: complete or not asked"),
+        ("BLIND", None, "present course since 2026-05-21; loading course: cannot tell"),
+    ],
+)
+def test_the_loading_course_of_injections_is_told(
+    output: Path, person: str, is_incomplete: bool | None, line: str
+) -> None:
+    assert account(output, person)["replacement"]["is_load_incomplete"] is is_incomplete
+    assert f"{line}\n" in in_words(explained(output, person, None))
+
+
+@pytest.mark.parametrize("person", ["TABLETS", "LOW"])
+def test_no_loading_course_without_injections(output: Path, person: str) -> None:
+    assert account(output, person)["replacement"]["is_load_incomplete"] is False
+    assert "loading course" not in in_words(explained(output, person, None))
 
 
 def test_the_tier_is_told_where_it_decides(output: Path) -> None:
@@ -259,3 +297,42 @@ def test_the_option_for_the_warehouse_is_accepted(output: Path, tmp_path: Path) 
     told = ask("explain", "LOW", "--output", output, "--warehouse", tmp_path / "none.duckdb")
     assert told.exit_code == 0
     assert "R11: Low B12 (decides)" in told.stdout
+
+
+def test_refused_rows_stand_side_by_side_under_their_reasons() -> None:
+    refused = [
+        {"table": "patients", "reasons": "patient_conflicting", "source": "north", "file": "patients.csv",
+         "line": None, "patient_id": "A", "birth_date": "1970-01-01", "sex": sex, "ethnicity": None}
+        for sex in ("female", "male")
+    ]  # fmt: skip
+    refused.append(
+        {"table": "labs", "reasons": "date_missing; unit_unknown", "source": "north", "file": "labs.csv",
+         "line": None, "patient_id": "A", "value": "1\n2", "unit": "x"}
+    )  # fmt: skip
+    nobody: dict[str, Any] = {"decisions": [], "absent_tables": [], "not_computable": []}
+    head = {
+        "patient_id": "A",
+        "run_id": "r",
+        "as_of": "2026-06-30",
+        "pack": "b12/1.0.0",
+        "sign_off_line": "Draft.",
+    }
+    told = in_words({**head, **nobody, "is_pack_unchanged": True, "quarantined": refused})
+    assert told.splitlines()[4:] == [
+        "Not decided on: the person's row was refused.",
+        "",
+        "Refused rows of patients:",
+        "  row 1 (patients.csv): Differing rows describe the same patient.",
+        "  row 2 (patients.csv): Differing rows describe the same patient.",
+        "              row 1       row 2",
+        "  source      north       north",
+        "  birth_date  1970-01-01  1970-01-01",
+        "  sex         female      male",
+        "",
+        "Refused rows of labs:",
+        "  row 1 (labs.csv): The row has no date of its own. The result's unit is not one of its analyte.",
+        "          row 1",
+        "  source  north",
+        "  value   1 2",
+        "  unit    x",
+    ]

@@ -8,7 +8,7 @@ import pytest
 from exports.dictionary import data_dictionary_markdown, readme_text
 from exports.wording import LIST_MEANINGS, LIST_TITLES, SIGN_OFF_STATES_IN_WORDS
 from schemas.code_use import FALLING_COLUMNS, UNLISTED_COLUMNS
-from schemas.published import WORKLIST_COLUMNS, Column
+from schemas.published import IDENTITY_COLUMNS, WORKLIST_COLUMNS, Column
 from schemas.vocabulary import LISTS, SIGN_OFF_STATES
 
 SUMMARY = {
@@ -29,7 +29,7 @@ def test_every_list_and_state_has_its_words() -> None:
 def test_the_dictionary_has_every_column_in_order() -> None:
     lines = [line for line in data_dictionary_markdown().splitlines() if line.startswith("| `")]
     names = [line.split("`")[1] for line in lines]
-    columns = (*WORKLIST_COLUMNS, *UNLISTED_COLUMNS, *FALLING_COLUMNS)
+    columns = (*WORKLIST_COLUMNS, *IDENTITY_COLUMNS, *UNLISTED_COLUMNS, *FALLING_COLUMNS)
     assert names == [*LISTS, *(column.name for column in columns)]
     assert "| `due_on` | date (yyyy-mm-dd) | " in data_dictionary_markdown()
 
@@ -64,6 +64,46 @@ def test_the_readme_says_what_a_reader_must_know() -> None:
     ):
         assert words in text
     assert all(f"{name}: {LIST_MEANINGS[name]}" in text for name in LISTS)
+
+
+NOT_SEEN = {
+    "places": [
+        {"place": "lab_b12_total", "why": "unit_missing", "people": 41},
+        {"place": "lab_b12_total", "why": "value_missing", "people": 1},
+        {"place": "undated conditions", "why": "date_missing", "people": 2},
+    ],
+    "untested_with_b12": 4,
+    "decision_rows": [],
+    "absent_tables": [
+        {
+            "table": "procedures",
+            "facts": ["resection"],
+            "decision_rows": ["R05", "R06", "R50.tier_a", "R50.tier_d"],
+        }
+    ],
+}
+
+
+def test_the_readme_says_what_the_run_could_not_see() -> None:
+    notes = ["There are no `procedures`: no surgery was seen as a risk factor or cause."]
+    text = flat(readme_text({**SUMMARY, "not_seen": NOT_SEEN, "notes": notes}))
+    assert (
+        "There are no procedures: no surgery was seen as a risk factor or cause. "
+        "Rules that would have looked there: R05, R06, R50. "
+        "Of fewer than 5 people a B12 result came that could not be used, and no other counts: "
+        "they are read as without one. "
+        "Some records of these kinds could not be used: diagnoses without a date, total B12. "
+        "What they would have shown is unknown, not normal."
+    ) in text
+    many = flat(readme_text({**SUMMARY, "not_seen": {**NOT_SEEN, "untested_with_b12": 5}, "notes": notes}))
+    assert "Of 5 people a B12 result came" in many
+    assert "41" not in many
+
+
+def test_the_readme_says_so_where_everything_was_seen() -> None:
+    nothing = {"places": [], "untested_with_b12": 0, "decision_rows": [], "absent_tables": []}
+    text = flat(readme_text({**SUMMARY, "not_seen": nothing, "notes": []}))
+    assert "Nothing to note: every table came and was used." in text
 
 
 @pytest.mark.parametrize("state", SIGN_OFF_STATES)

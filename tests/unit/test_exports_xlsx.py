@@ -259,6 +259,20 @@ def test_cover_lines_come_from_the_summary() -> None:
     }
 
 
+def test_what_the_run_could_not_see_stands_on_the_first_sheet(tmp_path: Path) -> None:
+    pack = {"id": "b12", "version": "1.0.0", "title": "T", "sign_off": "draft"}
+    summary = {
+        **{"as_of": "2026-11-22", "sign_off_line": "Not signed.", "run_id": "r", "pack": pack},
+        "suppress_below": 5,
+        "notes": ["There are no `orders`: requests that are already open did not keep anybody off a list."],
+        "not_seen": {"places": [], "absent_tables": [{"table": "orders", "facts": [], "decision_rows": []}]},
+    }
+    write_workbook(tmp_path / "w.xlsx", "A", every_list(), cover_lines(summary))
+    about = fastexcel.read_excel(tmp_path / "w.xlsx").load_sheet("About", header_row=None).to_polars()
+    told = [row[1] for row in about.rows() if row[0] == "Not seen"]
+    assert told == ["There are no orders: requests that are already open did not keep anybody off a list."]
+
+
 def test_other_lists_than_published_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="expected"):
         write_workbook(tmp_path / "w.xlsx", "A", {"mma_testing": worklist()}, COVER)

@@ -51,6 +51,9 @@ REFUSALS = [
     ("follow_up.toml", 'case = "breastfeeding"', 'case = "pregnant"', "two cases of one name"),
     ("follow_up.toml", 'breastfeeding = ["yes"]', 'early_review = ["yes"]', "can never be reached"),
     ("follow_up.toml", 'not_computed = "There is no list', 'not_computed = ""\n# "', "does not say why"),
+    ("parameters.toml", 'value = "black"', 'value = "Black"', "ethnicity_words has the words `Black`"),
+    ("parameters.toml", '"pos, detected"', '"pos,"', "antibody_positive_words has the words `pos,`"),
+    ("parameters.toml", '"pos, detected"', '""', "antibody_positive_words has the words ``"),
     ("follow_up.toml", 'text = "Yearly', 'text = " "\n# "', "has an empty `text`"),
 ]
 

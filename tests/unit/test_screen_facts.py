@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from rules.loader import load_pack
 from tests.night import screened_tables
-from tests.patients import story
+from tests.patients import Row, story
 from transforms import clues, lapsed, nitrous_oxide, results, surgery
 from transforms.decide import regimen_id
 from transforms.first_test import first_test_tier
@@ -331,6 +331,67 @@ def test_an_unreadable_mma_on_replacement_asks_for_nothing() -> None:
     assert results.last_sample_unreadable(b12, (results.TOTAL,), PACK, AS_OF).collect().height == 1
 
 
+EGFR = {
+    "person_key": pl.UInt32(),
+    "evidence_id": pl.String(),
+    "collected_at": pl.Datetime("us"),
+    "received_at": pl.Datetime("us"),
+    "egfr_on": pl.Date(),
+    "egfr": pl.Float64(),
+    "is_reported": pl.Boolean(),
+    "is_renal": pl.Boolean(),
+}
+NOON, LATER = datetime.fromisoformat("2026-06-01T12:00"), datetime.fromisoformat("2026-06-01T13:00")
+
+
+@pytest.mark.parametrize(
+    ("told_apart_by", "expected"),
+    [
+        # By nothing but the hash of a row without an id: the lower, whichever hash comes first.
+        ([{"evidence_id": "row-1"}, {"evidence_id": "row-2"}], 59.0),
+        ([{"evidence_id": "row-2"}, {"evidence_id": "row-1"}], 59.0),
+        ([{"evidence_id": "E2"}, {"evidence_id": "E1"}], 59.0),
+        ([{"evidence_id": "E1"}, {"evidence_id": "E2"}], 61.0),
+        ([{"received_at": NOON}, {"received_at": LATER}], 61.0),
+        ([{"collected_at": NOON}, {"collected_at": LATER}], 61.0),
+        ([{"is_reported": False}, {"is_reported": True}], 61.0),
+    ],
+)
+@pytest.mark.parametrize("is_reported", [True, False])
+def test_of_two_egfr_of_one_instant_the_lower_counts(
+    told_apart_by: list[dict[str, Any]], expected: float, is_reported: bool
+) -> None:
+    one = {
+        "evidence_id": "row-1",
+        "collected_at": NOON,
+        "received_at": NOON,
+        "egfr_on": NOON.date(),
+        "is_reported": is_reported,
+    }
+    lower, higher = (one | more for more in told_apart_by)
+    rows = [lower | {"egfr": 59.0, "is_renal": True}, higher | {"egfr": 61.0, "is_renal": False}]
+    mma = frame(SAMPLE, sample("lab_mma_serum", 10, 500.0, "ELEVATED", row_no=1))
+    for told in (rows, rows[::-1]):
+        [found] = results.nearest_egfr(mma, frame(EGFR, *told), PACK).collect().to_dicts()
+        assert (found["egfr"], found["is_renal"]) == (expected, expected < 60)
+
+
+def test_of_two_creatinines_of_one_instant_the_higher_counts(tmp_path: Path) -> None:
+    """A woman of 56 with 91.97 umol/L has an eGFR of 60.004, with 91.98 one of 59.996; no row has an id."""
+    people = {"TWICE": ("91.97", "91.98"), "TURNED": ("91.98", "91.97"), "ONCE": ("91.97",)}
+    told: dict[str, list[Row]] = {}
+    for person, values in people.items():
+        creatinine = "".join(f"; creatinine {value} umol/L @-5" for value in values)
+        mine = story(person, f"b12 300 ng/L @-10; mma 500 nmol/L @-5{creatinine}", AS_OF)
+        for row in mine["labs"]:
+            row |= {"result_id": "", "sample_id": ""}
+        for table, rows in mine.items():
+            told.setdefault(table, []).extend(rows)
+    night = screened_tables({table: rows for table, rows in told.items() if rows}, tmp_path, AS_OF)
+    found = {person: row["decision_key"] for person, row in night.by_person.items()}
+    assert found == {"TWICE": "R26", "TURNED": "R26", "ONCE": "R20"}
+
+
 # First test
 
 
@@ -470,7 +531,9 @@ def reasons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_an_mma_that_could_not_be_read_is_to_be_repeated(
     reasons: dict[str, str], person: str, is_repeated: bool
 ) -> None:
-    assert ("The last MMA sample was not interpretable: repeat the sample." in reasons[person]) == is_repeated
+    assert (
+        "The last MMA sample could not be interpreted: repeat the sample." in reasons[person]
+    ) == is_repeated
     assert "there is no usable MMA" in reasons[person]
 
 

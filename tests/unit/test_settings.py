@@ -1,11 +1,12 @@
 """The site's configuration: defaults, overrides, and errors that name the nearest key."""
 
-from datetime import date
+import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from flows.settings import load
+from flows.settings import Settings, load
 from schemas.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +100,31 @@ def test_a_wrong_value_names_its_key(tmp_path, text, key):
     assert f"[{key}]" in refused(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "[codelists]\nswitched_on = 'cond_glossitis'",
+            '[codelists.switched_on]: a list of words is expected here, and text was given; write ["..."].',
+        ),
+        (
+            "[codelists]\nswitched_on = [3]",
+            '[codelists.switched_on.0]: text is expected here, and a number was given; write "...".',
+        ),
+        (
+            "[codelists]\nreport = 'perhaps'",
+            "[codelists.report]: true or false is expected here, and text was given; write true.",
+        ),
+        (
+            "codelists = ['cond_glossitis']",
+            "[codelists]: a table is expected here, and a list was given; write [...] above its keys.",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind_says_what_belongs_there(tmp_path, text, says):
+    assert f"site.toml, {says}" in refused(tmp_path, text)
+
+
 def test_a_file_that_is_not_toml_says_where(tmp_path):
     assert "line 1" in refused(tmp_path, "[screen\npack = 1")
 
@@ -161,3 +187,85 @@ def test_what_decides_does_not_depend_on_paths_or_engine(tmp_path):
     other = load(written(tmp_path, "[sources.gp]\npath = 'a'\ndecimal_comma = true"), {})
     assert here.deciding() == there.deciding()
     assert here.deciding() != other.deciding()
+
+
+DATABASE = """
+[sources.lis]
+kind = "postgres"
+mode = "increment"
+[sources.lis.database]
+dbname = "lis"
+host = "db"
+queries = "queries/lis"
+password_file = "secret"
+"""
+
+
+def with_database(tmp_path, text=DATABASE):
+    file = tmp_path / "site.toml"
+    file.write_text(text)
+    return load(file, {})
+
+
+def test_the_paths_of_a_database_are_relative_to_the_file(tmp_path):
+    (source,) = with_database(tmp_path).source_settings()
+    assert source.database.queries == tmp_path / "queries" / "lis"
+    assert source.database.password_file == tmp_path / "secret"
+
+
+@pytest.mark.parametrize(
+    ("text", "overlap"),
+    [
+        ("", timedelta(days=2)),
+        ('overlap = "36 hours"', timedelta(hours=36)),
+        ('overlap = "1 week"', timedelta(days=7)),
+    ],
+)
+def test_an_overlap_is_a_number_and_a_unit(tmp_path, text, overlap):
+    (source,) = with_database(tmp_path, DATABASE + text).source_settings()
+    assert source.database.overlap == overlap
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (DATABASE + 'overlap = "2 moons"', "[sources.lis.database.overlap]"),
+        (DATABASE + 'passwort = "x"', "there is no key `passwort`; did you mean `password_env`?"),
+        (DATABASE + 'password_env = "X"', "give `password_env` or `password_file`, not both"),
+        (DATABASE + 'service = "lis"', "give `host`, or for PostgreSQL a `service`, and not both"),
+        (DATABASE + 'watermark = { lab = "at" }', "there is no table `lab`; did you mean `labs`?"),
+        (DATABASE.replace('dbname = "lis"', ""), "`database` needs `dbname`"),
+        (
+            DATABASE.replace('host = "db"', 'service = "lis"').replace("postgres", "mysql"),
+            "only PostgreSQL knows",
+        ),
+        (
+            DATABASE.replace("increment", "snapshot") + 'watermark = { labs = "at" }',
+            'needs mode = "increment"',
+        ),
+        (
+            '[sources.lis]\nkind = "postgres"',
+            "[sources.lis.database]: a source of kind `postgres` needs `database`",
+        ),
+        (DATABASE.replace("mode", 'path = "."\nmode'), "a source of kind `postgres` has no `path`"),
+        (DATABASE.replace('kind = "postgres"', 'path = "."'), "a source of kind `files` has no `database`"),
+    ],
+)
+def test_a_database_that_cannot_be_meant_is_refused(tmp_path, text, said):
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        with_database(tmp_path, text)
+
+
+def test_where_a_source_lies_decides_nothing(tmp_path):
+    files = with_database(tmp_path, '[sources.lis]\npath = "."\nmode = "increment"')
+    assert with_database(tmp_path).deciding() == files.deciding()
+
+
+def test_extracts_take_the_place_of_a_database(tmp_path):
+    (source,) = with_database(tmp_path).with_extracts(tmp_path).source_settings()
+    assert (source.kind, source.path, source.database) == ("files", tmp_path, None)
+
+
+def test_a_night_hands_on_its_database_as_it_is(tmp_path):
+    settings = with_database(tmp_path)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings

@@ -17,7 +17,7 @@ import pytest
 import sql
 from schemas.canonical_columns import COLUMNS
 from schemas.vocabulary import TABLES
-from sql.warehouse import RAW_COLUMNS, STORED_ROWS, Warehouse
+from sql.warehouse import NO_LINKS, RAW_COLUMNS, STORED_ROWS, Warehouse
 from tests.small_night import ALIASES, CODES, DRUG_NAMES
 
 ROOT = Path(sql.__file__).parent
@@ -56,10 +56,12 @@ GIVEN = {
     "drug_names": DRUG_NAMES,
     "aliases": ALIASES,
     "site_code_systems": pl.DataFrame(schema={"spelling": pl.String, "system": pl.String}),
+    "site_codes": pl.DataFrame(schema={"reported_code": pl.String, "concept": pl.String}),
     "site_test_codes": pl.DataFrame(schema={"reported_code": pl.String, "concept": pl.String}),
     "site_test_names": pl.DataFrame(schema={"reported_name": pl.String, "concept": pl.String}),
     "site_test_units": pl.DataFrame(schema={"key": pl.String, "unit": pl.String}),
     "given": pl.DataFrame({"a": [1]}),
+    "given_links": NO_LINKS,
     "given_watermarks": pl.DataFrame(schema=dict.fromkeys(("source", "table_name", "watermark"), pl.String)),
     "given_refused": pl.DataFrame(schema={"row_no": pl.UInt64, "reasons": pl.List(pl.String)}),
 }
@@ -68,6 +70,7 @@ PREPARED = (
     "staging/scope",
     "staging/spelling",
     "staging/patients_reported",
+    "staging/identities",
     "staging/code_uses_begun",
     "merge/known_labs",
     "merge/in_force",

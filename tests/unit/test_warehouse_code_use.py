@@ -112,12 +112,13 @@ def test_what_is_listed_is_stored_per_run_and_found_by_the_next(tmp_path: Path) 
         small = SmallNight(tmp_path / str(number), warehouse=tmp_path / "w.duckdb")
         return small.csv("patients", PEOPLE).csv("labs", NAMED_LABS + labs)
 
-    for number, times in ((1, 5), (2, 10)):
+    days = [AS_OF + timedelta(days=days) for days in range(4)]
+    # The second day is written last and twice; the third was there before it.
+    for number, day, times in ((1, days[0], 5), (2, days[2], 10), (3, days[1], 15), (4, days[1], 20)):
         small = night(number, times)
-        small.run(count_codes_from=5)
-        small.commit(f"r{number}")
-    asked = [("r3", AS_OF), ("r2", AS_OF), ("r1", AS_OF), ("r3", AS_OF - timedelta(days=1))]
-    with night(3, 1).opened() as warehouse:
-        found = [warehouse.previous_code_use(run, day)["rows"].to_list() for run, day in asked]
-    # Each run is compared with the one before it, also when it is written again; never with a later day.
-    assert found == [[20], [10], [], []]
+        small.run(as_of=day, count_codes_from=5)
+        small.commit(f"r{number}", as_of=day)
+    with night(5, 1).opened() as warehouse:
+        found = [warehouse.previous_code_use(day)["rows"].to_list() for day in days]
+    # Each day is compared with the last run of the day before it: never with itself, never with a later one.
+    assert found == [[], [10], [40], [20]]

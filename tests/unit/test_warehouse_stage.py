@@ -210,6 +210,29 @@ def test_the_sites_own_words_come_first(tmp_path: Path) -> None:
     ]
 
 
+def test_a_local_code_belongs_to_the_list_the_site_names(tmp_path: Path) -> None:
+    codes = {"lg1": "cond_nitrous_oxide_misuse", "M7": "drug_metformin", "G62": "cond_alcohol_misuse"}
+    night = SmallNight(tmp_path).source(codes=codes).csv("patients", PATIENTS)
+    night.csv(
+        "conditions",
+        "patient_id,code_system,code,condition_id\nA,House,LG1,1\nA,,M7,2\nA,ICD-10,G62,3\nA,ICD-10,G62.8,4\n",
+    )
+    night.csv(
+        "medications", "patient_id,code,drug_name,medication_id\nA,M7,,5\nA,LG1,,6\nA,,Metformin 500 mg,7\n"
+    )
+    found = night.run()
+    assert found.concepts("conditions") == {
+        "1": [("cond_nitrous_oxide_misuse", "exact", "site")],
+        # The site's own word comes before the list's.
+        "3": [("cond_alcohol_misuse", "exact", "site")],
+        "4": [("cond_peripheral_neuropathy", "exact", "code")],
+    }
+    assert found.concepts("medications") == {
+        "5": [("drug_metformin", "exact", "site")],
+        "7": [("drug_metformin", "exact", "name")],
+    }
+
+
 def test_values_are_trimmed_and_only_empty_is_null(tmp_path: Path) -> None:
     labs = LABS + 'A," NA ",\t,2026-05-01,LOINC,2132-9\n' + 'B,"   ","\u00a0ng/L",2026-05-01,LOINC,2132-9\n'
     in_force = SmallNight(tmp_path).csv("patients", PATIENTS).csv("labs", labs).run().in_force["labs"]

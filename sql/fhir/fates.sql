@@ -1,0 +1,7 @@
+-- One row per fate of the lines of a landed file: how many.
+select
+    fate,
+    count(*) as lines
+from read_parquet({file})
+group by fate
+order by fate;

@@ -1,0 +1,5 @@
+-- One name of a code system of ours, null where the reported one is none.
+create or replace temp macro system_of(reported) as
+    getvariable('known_systems')[
+        list_position(getvariable('known_spellings'), lower(replace(replace(reported, '-', ''), '_', '')))
+    ];

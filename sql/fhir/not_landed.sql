@@ -1,0 +1,7 @@
+-- One row per line of a file that could not be read.
+select distinct
+    line_no,
+    fate
+from read_parquet({file})
+where fate in ('broken', 'unreadable')
+order by line_no;

@@ -1,0 +1,3 @@
+-- No row: the columns of a table.
+select {columns}
+limit 0;
