@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 N ?= 100000
+LINES ?= 1000000
 ROWS ?= 5000000
 
 .DEFAULT_GOAL := help
@@ -44,6 +45,9 @@ bench: $(STAMP) ## time a night on N generated people beside the floor: make ben
 
 bench-postgres: $(STAMP) ## time landing from PostgreSQL beside the bare driver: make bench-postgres ROWS=5000000
 	$(BIN)/python tests/benchmark/postgres.py --rows $(ROWS)
+
+bench-fhir: $(STAMP) ## time the landing of a FHIR export beside its mere parsing: make bench-fhir LINES=1000000
+	$(BIN)/python tests/benchmark/fhir.py --lines $(LINES)
 
 docs: $(STAMP) ## write the generated pages of docs/ anew
 	$(BIN)/python -m flows.pages docs

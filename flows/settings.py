@@ -35,10 +35,13 @@ from sources.base import (
     OmopSettings,
     PatientId,
     SourceSettings,
+    SpreadsheetSettings,
+    StorageSettings,
     TableMapping,
 )
 from sources.fhir import LOOKED_UP, TABLE_OF
 from sources.fhir_entry import is_address, is_private
+from sources.storage import is_place
 
 ENVIRONMENT_PREFIX: Final = "B12SCREEN_"
 DIRECT_SOURCE: Final = "extracts"
@@ -162,7 +165,7 @@ class Table(Section):
     date_formats: tuple[str, ...] = ()
 
 
-WHEREABOUTS: Final = {"path", "kind", "database", "fhir", "omop", "export"}
+WHEREABOUTS: Final = {"path", "url", "kind", "database", "fhir", "omop", "export", "storage", "spreadsheet"}
 """Where a source lies and how it is reached: the same rows give the same lists wherever they came from."""
 
 DATABASES: Final = ("postgres", "sqlserver", "mysql", "oracle")
@@ -193,7 +196,7 @@ class Database(Section):
     sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
     sslrootcert: Path | None = None
     statement_timeout: int = Field(default=1800, ge=1, description="seconds a query may run")
-    queries: Path
+    queries: Path | None = None
     watermark: dict[str, str] = {}
     overlap: str = Field(default="2 days", pattern=SPAN)
     attempts: int = Field(default=4, ge=1, le=20)
@@ -216,7 +219,8 @@ class Database(Section):
         return self
 
     def read_as(self) -> DatabaseSettings:
-        return DatabaseSettings(**self.model_dump(exclude={"overlap"}), overlap=_span(self.overlap))
+        told = self.model_dump(exclude={"overlap", "queries"})
+        return DatabaseSettings(**told, queries=self.queries or Path(), overlap=_span(self.overlap))
 
 
 class Fhir(Section):
@@ -318,15 +322,72 @@ class Omop(Section):
         return systems
 
 
+class Storage(Section):
+    """How object storage is entered. Neither a key nor a token is ever written here, only names of variables."""
+
+    endpoint: str | None = None
+    region: str | None = Field(default=None, min_length=1)
+    account: str | None = Field(default=None, min_length=1)
+    access_key_env: str | None = Field(default=None, min_length=1)
+    secret_key_env: str | None = Field(default=None, min_length=1)
+    session_token_env: str | None = Field(default=None, min_length=1)
+    account_key_env: str | None = Field(default=None, min_length=1)
+    sas_token_env: str | None = Field(default=None, min_length=1)
+    connection_string_env: str | None = Field(default=None, min_length=1)
+    is_public: bool = False
+    allow_http: bool = False
+    ca_file: Path | None = None
+    timeout: float = Field(default=60.0, gt=0, le=3600, description="seconds without a byte")
+    attempts: int = Field(default=6, ge=1, le=20)
+    wait: float = Field(default=1.0, ge=0, le=600, description="seconds, doubled before each further attempt")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _plain_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not is_address(endpoint):
+            raise PydanticCustomError(
+                "endpoint",
+                "this is not a web address without user, password, `?` and `#`, such as https://minio.example.org",
+            )
+        return endpoint
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Storage:
+        if bool(self.access_key_env) != bool(self.secret_key_env):
+            raise PydanticCustomError("keys", "`access_key_env` and `secret_key_env` belong together")
+        if self.endpoint and not is_private(self.endpoint) and not self.allow_http:
+            raise PydanticCustomError(
+                "endpoint",
+                "`endpoint` must begin with https, or patients' results travel in the open; where the network between"
+                " here and there is trusted, say so with allow_http = true",
+            )
+        return self
+
+    def read_as(self, url: str) -> StorageSettings:
+        return StorageSettings(url=url, **self.model_dump(exclude={"allow_http"}))
+
+
+class Spreadsheet(Section):
+    """Where the tables stand in workbooks."""
+
+    workbook: str | None = Field(default=None, pattern=r"^[^/\\]+\.[xX][lL][sS][xX]$")
+    header_row: int | None = Field(
+        default=None, ge=1, le=1_048_576, description="as the program counts, from 1"
+    )
+
+
 class Source(Section):
     """One extract folder and the words it uses. `date_formats` here are tried after those of the table."""
 
     kind: Kind = "files"
+    url: str | None = None
     path: Path | None = Field(default=None, validate_default=True)
     database: Database | None = Field(default=None, validate_default=True)
     fhir: Fhir | None = None
     omop: Omop | None = None
     export: Export | None = None
+    storage: Storage | None = None
+    spreadsheet: Spreadsheet | None = None
     mode: Literal["snapshot", "increment"] = "snapshot"
     delivers: tuple[str, ...] = REQUIRED_TABLES
     identifiers: str = ""
@@ -376,6 +437,12 @@ class Source(Section):
     def _lies_somewhere(cls, place: object, info: ValidationInfo) -> object:
         """A database is asked, everything else lies in a folder."""
         kind, name = info.data.get("kind", "files"), info.field_name
+        if kind == "omop":
+            if name == "database" and (place is None) == (info.data.get("path") is None):
+                raise PydanticCustomError(
+                    "place", "a source of kind `omop` needs either `path` or `database`, and not both"
+                )
+            return place
         is_wanted = (kind in DATABASES) == (name == "database")
         if is_wanted == (place is not None):
             return place
@@ -385,6 +452,22 @@ class Source(Section):
             else "a source of kind `{kind}` has no `{name}`"
         )
         raise PydanticCustomError("place", words, {"kind": kind, "name": name})
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Source:
+        for name in ("url", "storage", "spreadsheet"):
+            if getattr(self, name) and self.kind != "files":
+                words = "only a source of files has `{name}`"
+                raise PydanticCustomError(name, words, {"name": name})
+        if self.storage and not self.url:
+            raise PydanticCustomError("storage", "the section `storage` is of a source with a `url`")
+        if self.url and not is_place(self.url):
+            raise PydanticCustomError(
+                "url",
+                "`url` is s3://bucket/prefix, az://container/prefix or"
+                " https://<account>.blob.core.windows.net/container/prefix, without `?`, `#` and credentials",
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_omop(self) -> Source:
@@ -405,7 +488,16 @@ class Source(Section):
         database = self.database
         if database is None:
             return self
-        if database.service and self.kind != "postgres":
+        if (database.queries is None) != (self.kind == "omop"):
+            raise PydanticCustomError(
+                "queries",
+                "`database` of a source of kind `omop` has no `queries`: they are its own"
+                if self.kind == "omop"
+                else "`database` needs `queries`, the folder of the site's own",
+            )
+        if database.watermark and self.kind == "omop":
+            raise PydanticCustomError("watermark", "an OMOP store is read whole, without a `watermark`")
+        if database.service and self.kind not in ("postgres", "omop"):
             raise PydanticCustomError(
                 "service", "only PostgreSQL knows a `service`; give `host` and `dbname`"
             )
@@ -424,6 +516,10 @@ class Source(Section):
             fhir=FhirSettings(**self.fhir.model_dump()) if self.fhir else FhirSettings(),
             omop=OmopSettings(**self.omop.model_dump()) if self.omop else OmopSettings(),
             export=self.export.read_as() if self.export else None,
+            storage=(self.storage or Storage()).read_as(self.url) if self.url else None,
+            spreadsheet=SpreadsheetSettings(**self.spreadsheet.model_dump())
+            if self.spreadsheet
+            else SpreadsheetSettings(),
             mode=self.mode,
             delivers=self.delivers,
             identifiers=self.identifiers,
@@ -441,8 +537,11 @@ class Source(Section):
 
     def in_folder(self, folder: Path) -> Source:
         """This source lying in `folder`; one that is asked for rows is then read as files."""
-        of_files = {"kind": "files", "database": None} if self.database else {}
-        return self.model_copy(update={"path": folder, "export": None, **of_files})
+        is_asked = self.database is not None and self.kind != "omop"
+        of_files = {"database": None} | ({"kind": "files"} if is_asked else {})
+        return self.model_copy(
+            update={"path": folder, "url": None, "storage": None, "export": None, **of_files}
+        )
 
     def _mapping(self, table: str) -> TableMapping:
         own = self.tables.get(table, Table())
@@ -561,6 +660,7 @@ def _read(config: Path) -> dict[str, Any]:
         if isinstance(source, dict):
             _anchor(source.get("database"), ("queries", "password_file", "sslrootcert"), config.parent)
             _anchor(source.get("export"), ("private_key_file", "ca_file"), config.parent)
+            _anchor(source.get("storage"), ("ca_file",), config.parent)
     return given
 
 

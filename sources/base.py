@@ -143,6 +143,46 @@ class OmopSettings:
 
 
 @dataclass(frozen=True)
+class StorageSettings:
+    """Where an extract lies on object storage, and how it is entered.
+
+    url: s3://bucket/prefix, az://container/prefix or a blob URL of Azure. endpoint: of a storage that is not the
+    provider's own. account: of Azure. Everything that ends in _env is the name of an environment variable; with none,
+    the identity of the machine is used, and with is_public no identity. ca_file: certificates that are trusted.
+    timeout: seconds without a byte. attempts: how often a request is made; wait: seconds before the second, doubled
+    before each further one.
+    """
+
+    url: str
+    endpoint: str | None = None
+    region: str | None = None
+    account: str | None = None
+    access_key_env: str | None = None
+    secret_key_env: str | None = None
+    session_token_env: str | None = None
+    account_key_env: str | None = None
+    sas_token_env: str | None = None
+    connection_string_env: str | None = None
+    is_public: bool = False
+    ca_file: Path | None = None
+    timeout: float = 60.0
+    attempts: int = 6
+    wait: float = 1.0
+
+
+@dataclass(frozen=True)
+class SpreadsheetSettings:
+    """Where the tables stand in workbooks.
+
+    workbook: the one file whose sheets are the tables (none: a file `<table>.xlsx` is a table). header_row: the row of
+    the column names, counted from 1 as the program shows it (none: the first row with anything in it).
+    """
+
+    workbook: str | None = None
+    header_row: int | None = None
+
+
+@dataclass(frozen=True)
 class SourceSettings:
     """One configured source: where its extract lies and how its own words map to ours.
 
@@ -174,6 +214,8 @@ class SourceSettings:
     fhir: FhirSettings = field(default_factory=FhirSettings)
     omop: OmopSettings = field(default_factory=OmopSettings)
     export: ExportSettings | None = None
+    storage: StorageSettings | None = None
+    spreadsheet: SpreadsheetSettings = field(default_factory=SpreadsheetSettings)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute
@@ -32,6 +32,7 @@ from sources.session import WATERMARK, Column, Login, Lost, Session, Wanted
 log: Final = logging.getLogger("b12screen")
 
 COMPRESSION: Final = "zstd"
+Given = TypeVar("Given")
 Connect = Callable[[DatabaseSettings, Login, str], Session]
 CONNECT: Final[Mapping[str, Connect]] = {"postgres": postgres.connect, **drivers.CONNECT}
 """Kind of source -> how a session with it begins."""
@@ -50,20 +51,40 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
     if database is None:
         raise ConfigurationError(f"source {source.name}: a source of kind `{source.kind}` needs `database`")
     queries = read_queries(source, database)
-    login = _login(source.name, database)
     folder = asked.work / "landed" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
+
+    def read(session: Session) -> list[Part]:
+        now = session.clock()
+        return [_land(session, query, source, database, asked, folder, now) for query in queries]
+
+    return in_session(source.kind, source.name, database, folder, read)
+
+
+def in_session(
+    kind: str, name: str, database: DatabaseSettings, folder: Path, read: Callable[[Session], Given]
+) -> Given:
+    """What `read` gives in one session with a database; from its beginning again where the connection breaks off.
+
+    kind: a key of CONNECT. name: of the source, for messages. folder: what `read` writes to; it is emptied before
+    every attempt.
+    """
+    login = _login(name, database)
     lost = ""
     for attempt in range(database.attempts):
         if attempt:
-            _wait(source.name, database, attempt, lost)
+            _wait(name, database, attempt, lost)
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            return _land_all(source, database, login, queries, asked, folder)
+            session = CONNECT[kind](database, login, f"source {name}")
+            try:
+                return read(session)
+            finally:
+                session.close()
         except Lost as error:
             lost = error.what
     shutil.rmtree(folder, ignore_errors=True)
     raise SourceUnavailable(
-        f"source {source.name}: {lost}, {_times(database.attempts)}",
+        f"source {name}: {lost}, {_times(database.attempts)}",
         "Check that the database is up and can be reached from here, then run again.",
     )
 
@@ -115,22 +136,6 @@ def _secret(name: str, file: Path) -> str:
     )
 
 
-def _land_all(
-    source: SourceSettings,
-    database: DatabaseSettings,
-    login: Login,
-    queries: list[Query],
-    asked: Asked,
-    folder: Path,
-) -> list[Part]:
-    session = CONNECT[source.kind](database, login, f"source {source.name}")
-    try:
-        now = session.now()
-        return [_land(session, query, source, database, asked, folder, now) for query in queries]
-    finally:
-        session.close()
-
-
 def _land(
     session: Session,
     query: Query,
@@ -143,9 +148,7 @@ def _land(
     before = asked.watermarks.get((source.name, query.table)) if query.table in database.watermark else None
     values = {"as_of": asked.as_of.isoformat(), "watermark": _read_from(before, database.overlap)}
     wanted = _wanted(session.columns(query, values), query, source, database, asked.sample)
-    landed = _written(
-        folder / f"{query.table}.parquet", session.batches(query, values, wanted), wanted, query
-    )
+    landed = written(folder / f"{query.table}.parquet", session.batches(query, values, wanted), wanted, query)
     with landed.path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     columns = tuple(wanted.columns)
@@ -226,13 +229,13 @@ def _reached(before: str | None, highest: Any, now: datetime) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Landed:
+class Landed:
     path: Path
     rows: int
     highest: Any
 
 
-def _written(path: Path, batches: Iterator[pa.RecordBatch], wanted: Wanted, query: Query) -> _Landed:
+def written(path: Path, batches: Iterator[pa.RecordBatch], wanted: Wanted, query: Query) -> Landed:
     """Write the batches as they come. Memory holds one of them, and the row group that is being written."""
     schema = pa.schema([(name, pa.string()) for name in wanted.columns])
     rows, highest, problem = 0, None, ""
@@ -251,7 +254,7 @@ def _written(path: Path, batches: Iterator[pa.RecordBatch], wanted: Wanted, quer
             f"{query.where}: its landed copy cannot be written: {problem.lower()}.",
             "Make room, then run again.",
         )
-    return _Landed(path, rows, highest)
+    return Landed(path, rows, highest)
 
 
 def _higher(highest: Any, column: pa.Array) -> Any:

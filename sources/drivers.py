@@ -103,7 +103,7 @@ class _Session:
             self.close()
             raise
 
-    def now(self) -> datetime:
+    def clock(self) -> datetime:
         with self._asked(self._dialect.now, None, self._where) as cursor:
             moment: datetime = self._told(cursor.fetchone, self._where)[0]
         return moment.replace(tzinfo=UTC)

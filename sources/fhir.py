@@ -8,6 +8,7 @@ by line: what cannot be read is then known by its number, and the rest is landed
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -115,7 +116,7 @@ class _File:
 
 @dataclass(frozen=True)
 class _Counted:
-    """What is known of a file without a parser. lines: those that are not blank."""
+    """What is known of a file without a parser. lines: all of them, blank ones too."""
 
     delivery: Delivery
     lines: int
@@ -238,16 +239,24 @@ def _count(delivery: Delivery, compression: Compression) -> _Counted:
 
 
 def _count_lines(blocks: Iterable[bytes]) -> int:
-    """How many lines hold more than blanks; the last one may lack its line feed."""
-    lines, open_line, is_first = 0, b"\n", True
+    """How many lines there are; the last one may lack its line feed."""
+    line_feeds, last = 0, b"\n"
     for block in blocks:
-        window = open_line + (block.removeprefix(UTF8_BOM) if is_first else block)
-        lines += window.count(b"\n", 1) - len(BLANK_LINE.findall(window))
+        line_feeds += block.count(b"\n")
+        last = block[-1:] or last
+    return line_feeds + (last != b"\n")
+
+
+def _count_blank_lines(blocks: Iterable[bytes]) -> int:
+    """How many lines hold nothing but blanks, with or without a line feed at the end of the last one."""
+    blank, open_line = 0, b"\n"
+    for block in blocks:
+        window = open_line + block
+        blank += len(BLANK_LINE.findall(window))
         tail = window[window.rfind(b"\n") :]
         # Of an open line nothing matters but whether it is blank so far.
         open_line = b"\nx" if tail.strip(BLANKS) else tail
-        is_first = False
-    return lines + bool(open_line.strip(BLANKS))
+    return blank + (not open_line.strip(BLANKS) and len(open_line) > 1)
 
 
 def _first_type(file: _File) -> str:
@@ -259,13 +268,17 @@ def _first_type(file: _File) -> str:
     return kind if kind in SHAPES else ""
 
 
+def _content(file: _File) -> Iterator[bytes]:
+    """The bytes of a file, decompressed and without the mark of UTF-8."""
+    head, blocks = peek(decompressed(Delivery(file.path, file.where).blocks(), file.compression, file.where))
+    return itertools.chain([next(blocks).removeprefix(UTF8_BOM)] if head else [], blocks)
+
+
 def _lines(file: _File) -> Iterator[pa.RecordBatch]:
     """The lines of a file with their numbers from 1; an over-long one is null, so that memory stays bounded."""
-    number, rest, is_first = 1, b"", True
-    for block in decompressed(Delivery(file.path, file.where).blocks(), file.compression, file.where):
-        text = rest + (block.removeprefix(UTF8_BOM) if is_first else block)
-        is_first = False
-        *whole, rest = text.split(b"\n")
+    number, rest = 1, b""
+    for block in _content(file):
+        *whole, rest = (rest + block).split(b"\n")
         rest = rest[: LONGEST_LINE + 1]
         if whole:
             yield _batch(number, whole)
@@ -327,7 +340,12 @@ class _Export:
             ("site_code_systems", _pairs(self.source.code_systems, "spelling", "system")),
         ):
             self.landing.give(name, frame)
-        for name in ("staging/prefix_systems", "staging/spelling", "fhir/known_spellings", "fhir/known_systems"):
+        for name in (
+            "staging/prefix_systems",
+            "staging/spelling",
+            "fhir/known_spellings",
+            "fhir/known_systems",
+        ):
             run(statement(name), self.where)
         run(statement("fhir/people_unnamed"), self.where)
         run(statement("fhir/visited_nowhere"), self.where)
@@ -345,7 +363,9 @@ class _Export:
             "length_extension": _literal(chosen.length_extension),
             "ethnicity_extensions": _list(ETHNICITY_EXTENSIONS),
             "types_read": _list([kind for kind in SHAPES if kind]),
-            "local_codes": _list(code.strip().upper() for code in self.source.test_codes),
+            "local_codes": _list(
+                code.strip().upper() for code in (*self.source.test_codes, *self.source.codes)
+            ),
             "days_per_unit": f"map {{{days}}}",
         }
 
@@ -406,16 +426,17 @@ class _Export:
         self._transform([file], kind)
         scanned = self._written(kind, path, file)
         self.landing.forget("lines")
-        if counted and scanned.lines != counted.lines:
+        expected = counted.lines - _count_blank_lines(_content(file)) if counted else scanned.lines
+        if scanned.lines != expected:
             raise InputRefused(
-                f"{file.where}: {counted.lines} lines were counted and {scanned.lines} read",
+                f"{file.where}: {expected} lines were counted and {scanned.lines} read",
                 "The file changed while it was read, or is damaged. Deliver it again.",
             )
         if scanned.lines and scanned.fates.get("broken", 0) == scanned.lines:
             raise InputRefused(
                 f"{file.where}: none of its {scanned.lines} lines is a FHIR resource", EXPECTED
             )
-        rows = self.landing.run(filled("fhir/not_landed", file=text_literal(str(path))), file.where)
+        rows = self.landing.run(filled("fhir/not_landed", landed=_file(path)), file.where)
         return replace(
             scanned,
             broken=tuple(line for line, fate in rows if fate == "broken"),
@@ -427,25 +448,23 @@ class _Export:
 
     def _parse(self, files: Sequence[_File], kind: str) -> None:
         """Make `resources` the lines of the files, parsed by the engine into typed columns."""
-        text = filled(
-            "fhir/parsed",
-            files=paths([file.path for file in files]),
-            columns=as_columns(kind),
-            compression=COMPRESSION_OF[files[0].compression],
-            longest_line=str(LONGEST_LINE),
+        compression = COMPRESSION_OF[files[0].compression]
+        lines = (
+            f"read_ndjson({paths([file.path for file in files])}, columns = {as_columns(kind)}, "
+            f"compression = '{compression}', ignore_errors = true, maximum_object_size = {LONGEST_LINE})"
         )
-        self.landing.run(text, self.where)
+        self.landing.run(filled("fhir/parsed", lines=lines), self.where)
 
     def _transform(self, files: Sequence[_File], kind: str) -> None:
         """Make `resources` the lines of the files with their numbers. It can be read once."""
         batches = (batch for file in files for batch in _lines(file))
         self.landing.give("lines", pa.RecordBatchReader.from_batches(LINES, batches))
-        text = filled("fhir/line_by_line", structure=text_literal(as_structure(kind)))
-        self.landing.run(text, self.where)
+        resource = f"try(json_transform(line_text, {text_literal(as_structure(kind))}))"
+        self.landing.run(filled("fhir/line_by_line", resource=resource), self.where)
 
     def _written(self, kind: str, path: Path, file: _File) -> _Scanned:
         self._write(self._query(kind), path, file)
-        rows = self.landing.run(filled("fhir/fates", file=text_literal(str(path))), file.where)
+        rows = self.landing.run(filled("fhir/fates", landed=_file(path)), file.where)
         return _Scanned(path, dict(rows))
 
     def _write(self, query: str, path: Path, file: _File) -> None:
@@ -467,9 +486,8 @@ class _Export:
     def _offer(self, table: str) -> None:
         """Make known which codings the lists of a table hold."""
         if self._offered_to != table:
-            families = _list(FAMILIES[table])
-            self.landing.run(filled("fhir/offered", families=families), self.where)
-            for name in ("offered_codes", "offered_pairs", "offered_keys", "offered_beginnings"):
+            self.landing.run(f"set variable families = {_list(FAMILIES[table])}", self.where)
+            for name in ("offered", "offered_codes", "offered_pairs", "offered_keys", "offered_beginnings"):
                 self.landing.run(statement(f"fhir/{name}"), self.where)
             self._offered_to = table
 
@@ -508,7 +526,7 @@ class _Export:
         if scanned.fates.keys() <= {"row", "component"}:
             return scanned.path
         path = scanned.path.with_suffix(".rows.parquet")
-        query = _bare(filled("fhir/landed", file=text_literal(str(scanned.path))))
+        query = _bare(filled("fhir/landed", landed=_file(scanned.path)))
         self._write(query, path, file)
         scanned.path.unlink()
         return path
@@ -516,13 +534,11 @@ class _Export:
     def _nothing(self, table: str, file: _File) -> Path:
         path = self.landing.folder / f"{_digest(file.name)}.nothing.parquet"
         columns = ", ".join(f"cast(null as varchar) as {column}" for column in COLUMNS[table])
-        self._write(_bare(filled("fhir/nothing", columns=columns)), path, file)
+        self._write(_bare(filled("fhir/nothing", columns=f"(select {columns})")), path, file)
         return path
 
     def _part(self, file: _File, table: str, path: Path, rows: int, malformed: set[int]) -> Part:
-        header = tuple(
-            self.landing.columns(f"select * from read_parquet({text_literal(str(path))})", file.where)
-        )
+        header = tuple(self.landing.columns(f"select * from {_file(path)}", file.where))
         counted = self._count_of(file)
         if counted:
             counted.delivery.refuse_if_changed()
@@ -541,6 +557,10 @@ class _Export:
             size=counted.delivery.size if counted else file.path.stat().st_size,
             malformed_lines=tuple(sorted(malformed)),
         )
+
+
+def _file(path: Path) -> str:
+    return f"read_parquet({text_literal(str(path))})"
 
 
 def _bare(text: str) -> str:

@@ -6,18 +6,18 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from schemas.errors import ConfigurationError, InputRefused
 from sources.base import ExportSettings
-from sources.queries import missing
 
 ASSERTION_SECONDS: Final = 240
 """How long a signed assertion is good for; five minutes are the most that SMART allows."""
-TOKEN_SECONDS: Final = 300
+TOKEN_SECONDS: Final = 300.0
 """How long an access token is good for where the server does not say."""
 RENEW_BEFORE: Final = 30
 REFUSALS: Final = (
@@ -122,10 +122,11 @@ class Client:
                 "registered for this client.",
             )
         told = answer.json()
-        token, seconds = told.get("access_token"), told.get("expires_in", TOKEN_SECONDS)
-        if not isinstance(token, str) or not token.isprintable() or not token:
+        token, seconds = told.get("access_token"), TOKEN_SECONDS
+        if not isinstance(token, str) or not _can_be_sent(token):
             raise InputRefused(f"{self.where}: the authorization server answers without a token")
-        seconds = float(seconds) if isinstance(seconds, int | float) else TOKEN_SECONDS
+        with suppress(TypeError, ValueError):
+            seconds = float(told["expires_in"]) if "expires_in" in told else seconds
         self._token = token
         self._good_until = asked_at + max(seconds - RENEW_BEFORE, seconds / 2)
 
@@ -169,7 +170,7 @@ def entry(where: str, settings: ExportSettings, types: tuple[str, ...], ask: Ask
     if settings.token_env is None:
         return Bearer()
     token = os.environ.get(settings.token_env, "").strip()
-    if not token or not token.isprintable():
+    if not _can_be_sent(token):
         raise ConfigurationError(
             f"{where}: the environment variable {settings.token_env}, which `token_env` names, is not set",
             "Set it for the account that runs the night.",
@@ -189,6 +190,13 @@ def origin(url: str) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname.casefold(), port
 
 
+def joined(base: str, url: str) -> str:
+    """An address as it is meant beside another; empty where it cannot be meant."""
+    with suppress(ValueError):
+        return urljoin(base, url)
+    return ""
+
+
 def is_address(url: str) -> bool:
     """Whether it is the plain address of something on the web, to which a path can be added."""
     return origin(url) is not None and not any(mark in url for mark in "?# ")
@@ -198,6 +206,10 @@ def is_private(url: str) -> bool:
     """Whether nobody between here and there can read what is sent."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
+def _can_be_sent(token: str) -> bool:
+    return bool(token) and token.isascii() and token.isprintable()
 
 
 def _reason(answer: Answer) -> str:
@@ -210,7 +222,10 @@ def _signer(where: str, settings: ExportSettings) -> Callable[[dict[str, Any]], 
     try:
         import jwt  # noqa: PLC0415
     except ImportError:
-        raise missing("pyjwt", "fhir") from None
+        raise ConfigurationError(
+            f"{where}: the package pyjwt is not installed, without which nothing can be signed",
+            "Install the extra: pip install 'b12screen[fhir]'.",
+        ) from None
     key, algorithm, key_id = _private_key(where, settings.private_key_file or Path())
     key_id = settings.key_id or key_id
     headers = {"kid": key_id} if key_id else None

@@ -19,12 +19,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from schemas.errors import ConfigurationError, InputRefused, OutputError, ScreenError, SourceUnavailable
 from sources.base import Asked, ExportSettings, SourceSettings
 from sources.fhir import LOOKED_UP, TABLE_OF
-from sources.fhir_entry import Answer, Clock, is_private, origin
+from sources.fhir_entry import Answer, Clock, is_private, joined, origin
 from sources.fhir_server import Lost, Server
 from sources.streams import Delivery, decompressed
 
@@ -37,7 +37,6 @@ OWN: Final = re.compile(
 """Names of what an export leaves in its folder. None of them comes from the server."""
 NDJSON: Final = "application/fhir+ndjson"
 GZIP_MAGIC: Final = b"\x1f\x8b"
-BLOCK_BYTES: Final = 1024 * 1024
 LONGEST_PAUSE: Final = 60.0
 SHORTEST_PAUSE: Final = 0.2
 SEVERITY: Final = re.compile(rb'(?<!\\)"severity"\s*:\s*"(fatal|error|warning|information)"')
@@ -129,12 +128,17 @@ def export(source: SourceSettings, asked: Asked, clock: Clock = time) -> Exporte
     )
 
 
-def look(source: SourceSettings, clock: Clock = time) -> None:
-    """Enter the server and read what it says of itself, without an export. Raises as `export` does."""
+def look(source: SourceSettings, asked: Asked, clock: Clock = time) -> Path | None:
+    """Enter the server and read what it says of itself, without an export. Raises as `export` does.
+
+    Gives a folder of a few resources of each type, where the server lets us search for them; else that of the last
+    export, and null where there is none.
+    """
     settings, where = _settings(source)
-    with Server(where, settings, _types(source, settings), clock) as server:
-        url = settings.url.rstrip("/") + "/metadata"
-        answer = server.ask("asking what it can do", "GET", url)
+    types, base = _types(source, settings), settings.url.rstrip("/")
+    folder = asked.work / "looked_at" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
+    with Server(where, settings, types, clock) as server:
+        answer = server.ask("asking what it can do", "GET", f"{base}/metadata")
         _refuse_entry(where, answer)
         told = answer.json()
         if told.get("resourceType") != "CapabilityStatement" or not str(told.get("fhirVersion")).startswith(
@@ -144,6 +148,24 @@ def look(source: SourceSettings, clock: Clock = time) -> None:
                 f"{where}: there is no FHIR R4 server at `url` (status {answer.status})",
                 "Set `url` to the base of the server, the address above /metadata.",
             )
+        for kind in types:
+            found = server.ask("looking at a few resources", "GET", f"{base}/{kind}?_count={asked.sample}")
+            _write_sample(found, folder / f"{kind}.ndjson", asked.sample or 0)
+    if folder.is_dir():
+        return folder
+    return source.path if has_files(source.path) else None
+
+
+def _write_sample(answer: Answer, path: Path, limit: int) -> None:
+    """The resources of a page that a search gave, one on a line; nothing where it gave none."""
+    entries = answer.json().get("entry") if answer.status == 200 else None
+    if not isinstance(entries, list):
+        return
+    found = [one["resource"] for one in entries[:limit] if isinstance(one, dict) and "resource" in one]
+    if found:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _private_file(path, "wb") as file:
+            file.write("".join(f"{json.dumps(resource)}\n" for resource in found).encode())
 
 
 def has_files(folder: Path) -> bool:
@@ -224,7 +246,8 @@ def _instant(at: datetime) -> str:
 def _refuse_others(folder: Path, where: str) -> None:
     """Raise ConfigurationError where the folder holds what no export left there: it would be read, or lost."""
     try:
-        others = sorted(path.name for path in folder.iterdir() if not OWN.fullmatch(path.name))
+        seen = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        others = [name for name in seen if not OWN.fullmatch(name)]
     except FileNotFoundError:
         return
     except OSError:
@@ -260,7 +283,6 @@ class _Run:
             return None
         age = self.clock.time() - state.begun_at
         if not state.is_of(wanted) or not 0 <= age <= self.settings.resume_within.total_seconds():
-            self._give_up(state)
             return None
         self._resumed = {job.status_url for job in state.jobs if job.status_url}
         log.info("%s: going on with the one begun %.0f minutes ago", self.where, age / 60)
@@ -274,7 +296,7 @@ class _Run:
         with self._on_disk("the folder"):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in self.folder.iterdir():
-                if path.name != STATE:
+                if OWN.fullmatch(path.name) and path.name != STATE:
                     path.unlink()
         fresh = [_Job(job.types, job.since) for job in wanted.jobs]
         state = _State(wanted.url, wanted.level, fresh, self.clock.time())
@@ -348,7 +370,7 @@ class _Run:
                 f"{self.where}: the server begins no export (status {answer.status})",
                 "Check `url` and `level`, and leave out of `types` what the server does not have.",
             )
-        location = urljoin(url, location)
+        location = joined(url, location)
         if origin(location) != self.server.origin:
             raise InputRefused(
                 f"{self.where}: the server tells of its export at another origin than `url`",
@@ -424,7 +446,7 @@ class _Run:
         """One file for each address, however often it is told."""
         found: dict[str, _File] = {}
         for one in entries:
-            url, count = urljoin(base, one["url"]), one.get("count")
+            url, count = joined(base, one["url"]), one.get("count")
             if origin(url) is None:
                 raise InputRefused(f"{self.where}: the server's manifest names a file that is not on the web")
             name = f"{one['type']}.{number}.{len(found):05d}.ndjson"
@@ -481,7 +503,7 @@ class _Run:
                     self._note(file, response.headers)
                 else:
                     self._refuse_file(file, response.status_code)
-                self._write(part, mode, file, response.iter_raw(BLOCK_BYTES))
+                self._write(part, mode, file, response.iter_raw())
         except Lost as error:
             reached = part.stat().st_size if part.exists() else 0
             has_progressed = bool(self._begun(file).get("validator")) and reached > self._furthest.get(
@@ -511,10 +533,12 @@ class _Run:
 
     def _note(self, file: _File, headers: Mapping[str, str]) -> None:
         """Leave beside a file that is being read what is needed to go on with it."""
+        # A weak tag is of what means the same, not of the same bytes.
         tag = headers.get("ETag", "")
+        validator = tag if tag.startswith('"') else headers.get("Last-Modified", "")
         is_whole_told = "Content-Length" in headers or "chunked" in headers.get("Transfer-Encoding", "")
         noted = {
-            "validator": tag if tag.startswith('"') else headers.get("Last-Modified", ""),
+            "validator": validator if validator.isascii() else "",
             "encoding": headers.get("Content-Encoding", ""),
             "total": headers.get("Content-Length"),
             "is_whole_told": is_whole_told,

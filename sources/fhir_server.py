@@ -5,6 +5,7 @@ Of what a server or a connection says in words, nothing is passed on: it may quo
 
 from __future__ import annotations
 
+import functools
 import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +14,12 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, TypeVar
-from urllib.parse import urljoin
 
 import httpx
 
 from schemas.errors import ConfigurationError, InputRefused, SourceUnavailable
 from sources.base import ExportSettings
-from sources.fhir_entry import Answer, Clock, entry, is_private, origin
+from sources.fhir_entry import Answer, Clock, entry, is_private, joined, origin
 
 log: Final = logging.getLogger("b12screen")
 
@@ -71,9 +71,9 @@ class Server:
         for name, level in self._levels.items():
             logging.getLogger(name).setLevel(level)
 
-    def _trusted(self) -> ssl.SSLContext | bool:
+    def _trusted(self) -> ssl.SSLContext:
         if self.settings.ca_file is None:
-            return True
+            return _public()
         with suppress(OSError):
             return ssl.create_default_context(cafile=str(self.settings.ca_file))
         raise ConfigurationError(
@@ -168,7 +168,7 @@ class Server:
         A token that is not accepted is renewed once. A redirect is followed on the origin it came from; a file's
         also elsewhere, where its address is private, and then without our token.
         """
-        lost = None
+        lost: Lost | InputRefused | None = None
         try:
             response = self._followed(method, url, headers, has_token, is_file, form)
             try:
@@ -179,6 +179,8 @@ class Server:
                     yield response
             finally:
                 response.close()
+        except httpx.InvalidURL:
+            lost = InputRefused(f"{self.where}: the server gives an address that cannot be meant")
         except httpx.TimeoutException:
             lost = Lost(f"no answer within {self.settings.timeout:g} s")
         except httpx.RequestError as error:
@@ -217,7 +219,7 @@ class Server:
 
     def _redirected(self, url: str, location: str, has_token: bool, is_file: bool) -> tuple[str, bool]:
         """Where to, and whether our token may go along."""
-        target = urljoin(url, location)
+        target = joined(url, location)
         if origin(target) == origin(url):
             return target, has_token
         if is_file and is_private(target):
@@ -226,6 +228,12 @@ class Server:
             f"{self.where}: the server redirects to another origin",
             "Set `url` to the address at which the server really is.",
         )
+
+
+@functools.cache
+def _public() -> ssl.SSLContext:
+    """The authorities that everybody trusts, read once."""
+    return httpx.create_ssl_context()
 
 
 def _times(attempts: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from schemas.errors import InputRefused
 from schemas.vocabulary import TABLES
 from sources.base import Part, SourceSettings, TableMapping
 from sources.headers import bind, check_mapping, closest, read_header, refuse_other_encoding
+from sources.sheets import Workbook, find_sheets, read_sheet
 from sources.streams import (
     Compression,
     Delivery,
@@ -30,8 +32,8 @@ from sources.streams import (
 )
 
 CSV_SUFFIXES: dict[str, Compression] = {".csv": "none", ".csv.gz": "gzip", ".csv.zst": "zstd"}
-SUFFIXES = (*CSV_SUFFIXES, ".parquet")
-EXPECTED_FILES = "<table>.csv, .csv.gz, .csv.zst or .parquet, or a folder <table> of such files"
+SUFFIXES = (*CSV_SUFFIXES, ".parquet", ".xlsx")
+EXPECTED_FILES = "<table>.csv, .csv.gz, .csv.zst, .parquet or .xlsx, or a folder <table> of such files"
 UNFINISHED_SUFFIXES = (".tmp", ".temp", ".part", ".partial", ".crdownload", ".swp", ".bak", "~")
 FILES_NAMED = 12
 READERS = 4
@@ -42,6 +44,7 @@ class _Found:
     table: str
     path: Path
     name: str
+    sheet: str | None = None
 
 
 def discover(source: SourceSettings, work: Path, sample: int | None = None) -> list[Part]:
@@ -61,12 +64,47 @@ def discover(source: SourceSettings, work: Path, sample: int | None = None) -> l
 
 
 def _find_tables(source: SourceSettings) -> list[_Found]:
-    entries = _visible(source.path, f"source {source.name}")
+    entries = _visible(_one_folder(source), f"source {source.name}")
     if not entries:
         raise InputRefused(
-            f"source {source.name}: the folder {source.path} is empty", f"Expected {EXPECTED_FILES}."
+            f"source {source.name}: the folder {_place(source)} is empty", f"Expected {EXPECTED_FILES}."
         )
-    return [found for table in TABLES for found in _find_table(table, entries, source)]
+    sheets = _find_sheets(entries, source)
+    return [found for table in TABLES for found in _find_table(table, entries, sheets, source)]
+
+
+def _place(source: SourceSettings) -> str | Path:
+    """Where the extract lies, in the words of the configuration."""
+    return source.storage.url if source.storage else source.path
+
+
+def _one_folder(source: SourceSettings) -> Path:
+    """The source's folder; where its path is a pattern, the one folder that matches it."""
+    if not glob.has_magic(str(source.path)) or source.path.exists():
+        return source.path
+    matches = [path for path in map(Path, sorted(glob.glob(str(source.path)))) if path.is_dir()]
+    if len(matches) != 1:
+        raise InputRefused(
+            f"source {source.name}: the pattern {source.path} matches {len(matches)} folders, not one"
+            + (f": {_names(matches)}" if matches else ""),
+            "Keep one folder that matches it, or name the folder.",
+        )
+    return matches[0]
+
+
+def _find_sheets(entries: Sequence[Path], source: SourceSettings) -> dict[str, _Found]:
+    """Table -> its sheet in the source's workbook, where it has one."""
+    name = source.spreadsheet.workbook
+    if name is None:
+        return {}
+    path = next((entry for entry in entries if entry.name == name), None)
+    if path is None:
+        raise InputRefused(
+            f"source {source.name}: the workbook {name} not found in {_place(source)}; found: {_names(entries)}",
+            "Check `workbook` in its section `spreadsheet`.",
+        )
+    sheets = find_sheets(path, f"source {source.name}, {name}")
+    return {table: _Found(table, path, f"{name}/{sheet}", sheet) for table, sheet in sheets.items()}
 
 
 def _visible(folder: Path, where: str) -> list[Path]:
@@ -78,16 +116,28 @@ def _visible(folder: Path, where: str) -> list[Path]:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise InputRefused(f"{where}: the folder {folder} cannot be read ({error.strerror})") from None
-    return [
-        entry
-        for entry in entries
-        if not entry.name.startswith((".", "_", "~", "#"))
-        and not entry.name.lower().endswith(UNFINISHED_SUFFIXES)
+    return [entry for entry in entries if is_delivered(entry.name)]
+
+
+def is_delivered(name: str) -> bool:
+    """Whether a file of this name is delivered, and not hidden, a marker or unfinished."""
+    return not name.startswith((".", "_", "~", "#")) and not name.lower().endswith(UNFINISHED_SUFFIXES)
+
+
+def _find_table(
+    table: str, entries: Sequence[Path], sheets: Mapping[str, _Found], source: SourceSettings
+) -> list[_Found]:
+    sheet = sheets.get(table)
+    candidates = [
+        entry for entry in entries if _table_of(entry) == table and entry.name != source.spreadsheet.workbook
     ]
-
-
-def _find_table(table: str, entries: Sequence[Path], source: SourceSettings) -> list[_Found]:
-    candidates = [entry for entry in entries if _table_of(entry) == table]
+    if sheet and candidates:
+        raise InputRefused(
+            f"source {source.name}: table {table} is there more than once: {sheet.name}, {_names(candidates)}",
+            "Keep one of them.",
+        )
+    if sheet:
+        return [sheet]
     if len(candidates) > 1:
         raise InputRefused(
             f"source {source.name}: table {table} is there more than once: {_names(candidates)}",
@@ -138,7 +188,7 @@ def _refuse_missing(table: str, entries: Sequence[Path], source: SourceSettings)
     by_stem = {entry.name.split(".")[0]: entry for entry in entries if _table_of(entry) not in TABLES}
     near = alike[0] if alike else by_stem.get(closest(table, by_stem) or "")
     raise InputRefused(
-        f"source {source.name}: table {table} not found in {source.path}; found: {_names(entries)}",
+        f"source {source.name}: table {table} not found in {_place(source)}; found: {_names(entries)}",
         f"Expected {EXPECTED_FILES}."
         + (f" Did you mean {near.name} -> {_right_name(table, near)}?" if near else ""),
     )
@@ -158,7 +208,11 @@ def _read_part(found: _Found, source: SourceSettings, work: Path, sample: int | 
     where = f"source {source.name}, {found.name}"
     if not found.path.is_file():
         raise InputRefused(f"{where}: not a readable file", "Expected a regular file, or a link to one.")
-    read = _read_parquet if _suffix(found.path) == ".parquet" else _read_csv
+    suffix = _suffix(found.path)
+    if found.sheet is not None or suffix == ".xlsx":
+        delivered = Workbook(found.table, found.path, found.name, found.sheet)
+        return read_sheet(delivered, source, _copy_path(source, found, work), where, sample)
+    read = _read_parquet if suffix == ".parquet" else _read_csv
     return read(found, source, work, where, sample)
 
 

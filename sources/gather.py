@@ -20,16 +20,25 @@ def _fhir(source: SourceSettings, asked: Asked) -> list[Part]:
     from sources import fhir_export  # noqa: PLC0415
 
     if asked.sample is not None:
-        fhir_export.look(source)
-        return fhir.land(source, asked) if fhir_export.has_files(source.path) else []
+        folder = fhir_export.look(source, asked)
+        return fhir.land(replace(source, path=folder), asked) if folder else []
     exported = fhir_export.export(source, asked)
     if source.mode == "increment" and not fhir_export.has_files(source.path):
         return []
     return [replace(part, watermark=exported.watermark) for part in fhir.land(source, asked)]
 
 
+def _files(source: SourceSettings, asked: Asked) -> list[Part]:
+    """The parts of a folder of files, fetched from object storage first where it lies there."""
+    if source.storage is None:
+        return files.discover(source, asked.work, asked.sample)
+    from sources import storage  # noqa: PLC0415
+
+    return storage.land(source, asked)
+
+
 LAND: Final[Mapping[Kind, Land]] = {
-    "files": lambda source, asked: files.discover(source, asked.work, asked.sample),
+    "files": _files,
     "postgres": database.land,
     "sqlserver": database.land,
     "mysql": database.land,

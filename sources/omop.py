@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -16,9 +17,9 @@ import polars as pl
 from schemas.canonical_columns import COLUMNS
 from schemas.errors import ConfigurationError, ContractError
 from schemas.vocabulary import FAMILIES, TABLES
-from sources import omop_store
 from sources.base import Asked, Part, SourceSettings
-from sources.omop_store import Store, Table
+from sources.omop_database import open_database
+from sources.omop_store import Store, Table, make_views, open_files
 from sql.landing import Landing
 from sql.statements import filled, statement, text_literal
 from sql.warehouse import Matching
@@ -98,7 +99,7 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
     folder = asked.work / "landed" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
     with Landing(folder, asked.engine) as landing:
         store = Store(source, asked, landing)
-        tables = omop_store.open_files(store)
+        tables = open_database(store, source.database) if source.database else open_files(store)
         parts = _Landed(store, tables).parts()
         store.refuse_if_changed()
     return sorted(parts, key=lambda part: (TABLES.index(part.table), part.name))
@@ -124,7 +125,7 @@ class _Landed:
         self.matching = store.asked.matching or NO_MATCHING
 
     def parts(self) -> list[Part]:
-        omop_store.make_views(self.tables, self.store)
+        make_views(self.tables, self.store)
         self._prepare()
         parts = [self._part(self.tables["person"], "patients", "omop/patients")]
         for name, coded in CODED.items():
@@ -210,13 +211,18 @@ class _Landed:
             header=header,
             columns={column: column for column in COLUMNS[canonical] if column in header},
             rows=rows + len(table.malformed_lines),
-            sha256=table.sha256 or hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=table.sha256 or _digest(path),
             size=table.size or path.stat().st_size,
             malformed_lines=table.malformed_lines,
         )
 
     def _run(self, text: str) -> None:
         self.landing.run(text, self.store.where)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_whole(name: str, landed: int, delivered: int) -> bool:

@@ -17,7 +17,7 @@ import pyarrow
 from pyarrow import parquet
 
 from schemas.errors import InputRefused
-from sources.base import Asked, SourceSettings
+from sources.base import Asked, Part, SourceSettings
 from sources.headers import closest, read_header, refuse_other_encoding
 from sources.streams import (
     Compression,
@@ -254,7 +254,7 @@ def _listed(names: Sequence[str]) -> str:
 def _refuse_missing_columns(table: Table) -> None:
     missing = [column for column in REQUIRED[table.name] if column not in table.columns]
     if missing:
-        free = [written for name, (written, _) in table.columns.items() if name not in COLUMNS[table.name]]
+        free = [name for name in table.columns if name not in COLUMNS[table.name]]
         near = {column: found for column in missing if (found := closest(column, free))}
         raise InputRefused(
             f"{table.where}: required column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of table "
@@ -392,14 +392,6 @@ def _folded(columns: Sequence[tuple[str, str]], where: str) -> dict[str, tuple[s
     return folded
 
 
-@dataclass(frozen=True)
-class _Delimited:
-    """A delimited file as it can be read again, for the lines that its parser refused."""
-
-    read_path: Path
-    compression: Compression
-
-
 def _open_delimited(name: str, entry: Path, store: Store, where: str) -> Table:
     """A delimited file, rewritten as Parquet; lines that cannot be read are known by their numbers.
 
@@ -433,7 +425,21 @@ def _open_delimited(name: str, entry: Path, store: Store, where: str) -> Table:
     )
     copy = store.landing.folder / f"{name}.read.parquet"
     read = store.landing.write(query.rstrip().rstrip(";"), copy, where)
-    malformed = _rejected(_Delimited(read_path, compression), store, where)
+    as_read = Part(
+        source=store.source.name,
+        table=name,
+        name=entry.name,
+        read_path=read_path,
+        format="csv",
+        compression=compression,
+        delimiter=settings.delimiter,
+        header=header.names,
+        columns={},
+        rows=counted,
+        sha256=delivery.sha256,
+        size=delivery.size,
+    )
+    malformed = _rejected(as_read, store, where)
     _refuse_unaccounted(copy, read, len(malformed), counted, store, where)
     if malformed and name not in LINES_COUNTED_IN:
         raise InputRefused(
@@ -448,7 +454,7 @@ def _open_delimited(name: str, entry: Path, store: Store, where: str) -> Table:
             folded: (place, "VARCHAR")
             for (folded, _), place in zip(_folded_names(header.names, where), names, strict=True)
         },
-        rows=counted - (counted - read - len(malformed)),
+        rows=read + len(malformed),
         sha256=delivery.sha256,
         size=delivery.size,
         malformed_lines=malformed,
@@ -469,7 +475,7 @@ def _folded_names(names: Sequence[str], where: str) -> list[tuple[str, str]]:
     return [(name, written) for name, (written, _) in _folded([(name, "") for name in names], where).items()]
 
 
-def _rejected(file: _Delimited, store: Store, where: str) -> tuple[int, ...]:
+def _rejected(file: Part, store: Store, where: str) -> tuple[int, ...]:
     """The numbers of the lines that the parser refused."""
     rejected = store.landing.run(statement("staging/rejected"), where)
     for table in ("reject_errors", "reject_scans"):

@@ -6,23 +6,25 @@ The queries are the site's own and stand in its files; what is put around them h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute
 
 from schemas.errors import InputRefused, ScreenError, SourceUnavailable
 from sources.base import DatabaseSettings
 from sources.queries import PARAMETERS, Query, missing, written_for
 from sources.session import WATERMARK, Column, Login, Lost, Session, Values, Wanted
-from sql.statements import identifier, text_literal
+from sql.statements import identifier
 
 BATCH_BYTES: Final = 4 * 1024 * 1024
 BATCH_OPTION: Final = "adbc.postgresql.batch_size_hint_bytes"
 CONNECT_WITHIN: Final = 15
-DATES_AND_TIMES: Final = ("timestamptz", "timestamp", "date")
+INSTANTS: Final = ("timestamptz", "timestamp")
+DATES_AND_TIMES: Final = (*INSTANTS, "date")
 TRANSACTION: Final = (
     "set transaction isolation level repeatable read, read only",
     "set local timezone = 'UTC'",
@@ -161,7 +163,7 @@ class _Session:
             self.close()
             raise
 
-    def now(self) -> datetime:
+    def clock(self) -> datetime:
         moment: datetime = self._rows("select now()", self._where)[0][0]
         return moment
 
@@ -177,12 +179,13 @@ class _Session:
 
     def batches(self, query: Query, values: Values, wanted: Wanted) -> Iterator[pa.RecordBatch]:
         text = _around(self._prepared(query, values), wanted)
+        instants = [name for name, column in wanted.columns.items() if column.type in INSTANTS]
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{BATCH_OPTION: str(BATCH_BYTES)})
             self._told(lambda: cursor.execute(text), query.where)
             reader = self._told(lambda: _reader(cursor), query.where)
             while (batch := self._told(lambda: next(reader, None), query.where)) is not None:
-                yield batch
+                yield _with_t(batch, instants)
 
     def close(self) -> None:
         with suppress(Exception):
@@ -230,7 +233,9 @@ def _setting(name: str) -> str:
 
 def _around(text: str, wanted: Wanted) -> str:
     """The query with the wanted columns alone, each of them text."""
-    columns = [f"{_as_text(column)} as {identifier(name)}" for name, column in wanted.columns.items()]
+    columns = [
+        f"{identifier(column.name)}::text as {identifier(name)}" for name, column in wanted.columns.items()
+    ]
     if wanted.watermark:
         moment = identifier(wanted.watermark.name)
         columns.append(f"case when isfinite({moment}) then {moment} end as {WATERMARK}")
@@ -238,8 +243,9 @@ def _around(text: str, wanted: Wanted) -> str:
     return f"select {', '.join(columns)} from (\n{text}\n) as delivered{limit}"
 
 
-def _as_text(column: Column) -> str:
-    name = identifier(column.name)
-    if column.type in ("timestamptz", "timestamp"):
-        return f"replace({name}::text, {text_literal(' ')}, {text_literal('T')})"
-    return f"{name}::text"
+def _with_t(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """The batch with a T between day and time. Done here: it would take nearly a third of the server's time for a row."""
+    for name in names:
+        column = pyarrow.compute.replace_substring(batch[name], " ", "T")
+        batch = batch.set_column(batch.schema.get_field_index(name), name, column)
+    return batch

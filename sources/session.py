@@ -63,7 +63,7 @@ class Lost(Exception):
 class Session(Protocol):
     """One read-only transaction that sees one state of the database. Everything may raise Lost or InputRefused."""
 
-    def now(self) -> datetime:
+    def clock(self) -> datetime:
         """The database's own time, with its offset."""
         ...
 

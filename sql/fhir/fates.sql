@@ -2,6 +2,6 @@
 select
     fate,
     count(*) as lines
-from read_parquet({file})
+from {landed}
 group by fate
 order by fate;

@@ -6,7 +6,7 @@ select
 from (
     select
         line_no,
-        try(json_transform(line_text, {structure})) as resource
+        {resource} as resource
     from (
         select
             line_no,

@@ -1,4 +1,4 @@
--- One word: what becomes of a line: `row`, `broken`, `unreadable`, or whose turn it is: another type, or `other`.
+-- One coded word: what becomes of a line: `row`, `broken`, `unreadable`, or whose turn it is: another type, or `other`.
 create or replace temp macro fate(found, wanted, is_readable) as
     case
         when found = wanted then case when is_readable then 'row' else 'unreadable' end

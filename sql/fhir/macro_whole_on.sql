@@ -1,12 +1,9 @@
--- One date or date-time as text: of a year or a month alone its last day, or `as_of` where that is earlier.
+-- One text: a date or date-time; of a year or a month alone its last day, or `as_of` where that is earlier.
 create or replace temp macro whole_on(reported) as
     case
-        when length(reported) = 4 and regexp_full_match(reported, '\d{4}')
-            then cast(least(try_cast(reported || '-12-31' as date), getvariable('as_of')) as varchar)
-        when length(reported) = 7 and regexp_full_match(reported, '\d{4}-\d{2}')
-            then coalesce(
-                cast(least(last_day(try_cast(reported || '-01' as date)), getvariable('as_of')) as varchar),
-                reported
-            )
+        when reported like '____' and try_cast(reported || '-12-31' as date) is not null
+            then cast(least(cast(reported || '-12-31' as date), getvariable('as_of')) as varchar)
+        when reported like '____-__' and try_cast(reported || '-01' as date) is not null
+            then cast(least(last_day(cast(reported || '-01' as date)), getvariable('as_of')) as varchar)
         else reported
     end;

@@ -28,7 +28,10 @@ select
     instruction.doseandrate[1].dosequantity.value as dose_quantity,
     unit_of(instruction.doseandrate[1].dosequantity) as dose_unit,
     per_day(instruction.timing.repeat) as doses_per_day,
-    coalesce(days_of(dispenserequest.expectedsupplyduration), days_of(instruction.timing.repeat.boundsduration)) as days_supply,
+    coalesce(
+        days_of(dispenserequest.expectedsupplyduration),
+        days_of(instruction.timing.repeat.boundsduration)
+    ) as days_supply,
     whole_on(instruction.timing.repeat.boundsperiod."end") as end_on,
     case
         when donotperform = 'true' then 'do-not-perform'

@@ -21,7 +21,9 @@ named as (
 
 select
     person_named(known_as, person_id, subject) as patient_id,
-    whole_on(coalesce(effectiveperiod.start, effectivedatetime, instruction.timing.repeat.boundsperiod.start)) as start_on,
+    whole_on(
+        coalesce(effectiveperiod.start, effectivedatetime, instruction.timing.repeat.boundsperiod.start)
+    ) as start_on,
     own_id('MedicationStatement', id) as medication_id,
     'statement' as kind,
     in_words(dosage[1].route) as route,

@@ -2,6 +2,6 @@
 select distinct
     line_no,
     fate
-from read_parquet({file})
+from {landed}
 where fate in ('broken', 'unreadable')
 order by line_no;

@@ -1,3 +1,4 @@
 -- No row: the columns of a table.
-select {columns}
+select *
+from {columns}
 limit 0;

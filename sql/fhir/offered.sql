@@ -10,4 +10,4 @@ select distinct
     end as code
 from pack_codes
 left join prefix_systems on prefix_systems.system = pack_codes.system
-where list_contains({families}, split_part(pack_codes.concept, '_', 1));
+where list_contains(getvariable('families'), split_part(pack_codes.concept, '_', 1));

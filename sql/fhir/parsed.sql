@@ -3,10 +3,4 @@ create or replace temp view resources as
 select
     *,
     cast(null as bigint) as line_no
-from read_ndjson(
-    {files},
-    columns = {columns},
-    compression = '{compression}',
-    ignore_errors = true,
-    maximum_object_size = {longest_line}
-);
+from {lines};

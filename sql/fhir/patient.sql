@@ -36,7 +36,7 @@ select
         when deceaseddatetime is not null then whole_on(deceaseddatetime)
         when deceasedboolean = 'true'
             then cast(
-                least(try_cast(left(meta.lastupdated, 10) as date), getvariable('as_of')) as varchar
+                least(try_cast(split_part(meta.lastupdated, 'T', 1) as date), getvariable('as_of')) as varchar
             )
     end as deceased_on,
     nullif(

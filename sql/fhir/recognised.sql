@@ -5,29 +5,30 @@ said as (
     {said}
 ),
 
-chosen as (
+placed as (
     select
         *,
         case
-            when len(codings) = 1 then codings[1]
             when len(codings) > 1
                 then coalesce(
-                    list_filter(codings, lambda one: is_offered(one))[1],
-                    list_filter(
-                        codings,
-                        lambda one: one.code is not null
-                        and system_of(one.system) is not null
-                    )[1],
-                    list_filter(codings, lambda one: one.code is not null)[1],
-                    codings[1]
+                    list_position(list_transform(codings, lambda one: is_offered(one)), true),
+                    list_position(
+                        list_transform(
+                            codings, lambda one: one.code is not null and system_of(one.system) is not null
+                        ),
+                        true
+                    ),
+                    list_position(list_transform(codings, lambda one: one.code is not null), true),
+                    1
                 )
-        end as coding
+            else 1
+        end as place_of_coding
     from said
 )
 
 select
-    * exclude (codings, concept_text, coding),
-    coding.system as code_system,
-    coding.code as code,
-    coalesce(concept_text, coding.display) as {named}
-from chosen;
+    * exclude (codings, concept_text, place_of_coding),
+    codings[place_of_coding].system as code_system,
+    codings[place_of_coding].code as code,
+    coalesce(concept_text, codings[place_of_coding].display) as {named}
+from placed;

@@ -5,7 +5,7 @@ own as (
     select
         key_no,
         case when site_codes.reported_code is not null then 0 else 1 end as place,
-        coalesce({source_system}, 'local') as code_system,
+        coalesce({source_system}, 'local') as code_system, -- noqa: LT01
         source_value as code
     from keys
     left join site_codes on site_codes.reported_code = code_text(source_value)
@@ -13,15 +13,16 @@ own as (
     union all
     select
         keys.key_no,
-        2 as place,
+        case when site_codes.reported_code is not null then 0 else 1 end as place,
         concepts.vocabulary_id as code_system,
         concepts.concept_code as code
     from keys
     inner join concepts on concepts.concept_id = keys.source_concept_id
+    left join site_codes on site_codes.reported_code = code_text(concepts.concept_code)
     union all
     select
         key_no,
-        4 as place,
+        3 as place,
         'OMOP' as code_system,
         source_concept_id as code
     from keys
@@ -29,7 +30,7 @@ own as (
     union all
     select
         keys.key_no,
-        3 as place,
+        2 as place,
         concepts.vocabulary_id as code_system,
         concepts.concept_code as code
     from keys
@@ -37,7 +38,7 @@ own as (
     union all
     select
         key_no,
-        3 as place,
+        2 as place,
         'OMOP' as code_system,
         concept_id as code
     from keys
@@ -45,7 +46,7 @@ own as (
     union all
     select
         keys.key_no,
-        4 + above.levels as place,
+        3 + above.levels as place,
         'OMOP' as code_system,
         above.ancestor_id as code
     from keys
@@ -53,7 +54,7 @@ own as (
     union all
     select
         keys.key_no,
-        4 + above.levels as place,
+        3 + above.levels as place,
         concepts.vocabulary_id as code_system,
         concepts.concept_code as code
     from keys
@@ -78,5 +79,5 @@ read as (
 select
     *,
     case when is_prefix then left(match_text, 3) else match_text end as scope_key,
-    place < 3 and system = 'ATC' and regexp_full_match(match_text, '[A-Z]\d{2}[A-Z]{2}\d{2}') as is_settled
+    place < 2 and system = 'ATC' and regexp_full_match(match_text, '[A-Z]\d{2}[A-Z]{2}\d{2}') as is_settled
 from read;

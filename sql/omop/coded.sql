@@ -1,4 +1,5 @@
--- One row per key and code that it is landed under: for each {per} the best that a list holds, or else one that none does.
+-- One row per key and code that it is landed under: for each {per} the best that a list holds.
+-- Where no list holds any, the most particular.
 create or replace temp table coded as
 with
 matched as (
@@ -19,7 +20,7 @@ matched as (
                 or (listed.is_beginning and starts_with(candidates.match_text, listed.match_text))
             )
     where
-        candidates.place < 3
+        candidates.place < 2
         -- ATC has a code for every substance: a complete one that the source wrote settles the row.
         or candidates.key_no not in (select settled.key_no from candidates as settled where settled.is_settled)
     union all
@@ -36,8 +37,8 @@ matched as (
 ),
 
 best as (
-    select distinct on ({per})
-        key_no,
+    select distinct on ({per}) -- noqa: ST08
+        key_no, -- noqa: AL02
         code_system,
         code
     from matched
@@ -51,7 +52,7 @@ unlisted as (
         code
     from candidates
     where key_no not in (select matched.key_no from matched)
-    order by key_no, system is null, place, code_system, code
+    order by key_no, place, system is null, code_system = 'OMOP', code_system, code
 ),
 
 chosen as (
@@ -73,7 +74,7 @@ chosen as (
 select
     keys.*,
     chosen.code_system,
-    coalesce(chosen.code, keys.source_value) as code,
+    chosen.code,
     coalesce(chosen.is_listed, false) as is_listed,
     source_concept.concept_name as source_name,
     standard_concept.concept_name as standard_name

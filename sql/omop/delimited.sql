@@ -1,6 +1,6 @@
 -- One row per line of a delimited file that can be read, every value text.
 select *
-from read_csv(
+from read_csv( -- noqa: LT01
     {files},
     columns = {columns},
     auto_detect = false,

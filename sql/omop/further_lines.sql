@@ -2,4 +2,4 @@
 select
     count(*) as rows,
     coalesce(sum(len(regexp_extract_all(concat_ws('|', *columns(*)), '(\r?\n)+'))), 0) as further_lines
-from read_parquet({file});
+from read_parquet({file}); -- noqa: LT01

@@ -5,7 +5,7 @@ select
     *
 from (
     select distinct
-        concept_of({concept}) as concept_id,
+        concept_of({concept}) as concept_id, -- noqa: LT01
         concept_of({source_concept}) as source_concept_id,
         tidy({source_value}) as source_value
     from {table}

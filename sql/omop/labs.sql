@@ -15,6 +15,7 @@ valued as (
     select
         *,
         coalesce(number_reported = number, false) as is_as_reported,
+        coalesce(number_reported <> number, false) as is_converted,
         case concept_of(operator_concept_id)
             when '4171754' then '<='
             when '4171756' then '<'
@@ -27,15 +28,16 @@ valued as (
 select
     coalesce(people.patient_id, 'person_id ' || whole(valued.person_id)) as patient_id,
     coalesce(
-        coalesce(valued.sign, case when valued.is_as_reported then valued.sign_reported end, '') || valued.number_written,
+        case when valued.is_converted and unit.concept_code is null then valued.value_written end,
+        coalesce(valued.sign, case when valued.is_as_reported then valued.sign_reported end, '')
+        || valued.number_written,
         answer.concept_name,
         valued.value_written,
         'OMOP ' || concept_of(valued.value_as_concept_id)
     ) as value,
     case
         -- What the source reported is a pair of number and unit, and so is what the store says: they are not mixed.
-        when valued.number is not null and valued.number_reported is not null and not valued.is_as_reported
-            then coalesce(unit.concept_code, tidy(valued.unit_source_value))
+        when valued.is_converted then coalesce(unit.concept_code, tidy(valued.unit_source_value))
         else coalesce(tidy(valued.unit_source_value), unit.concept_code)
     end as unit,
     moment_of(coalesce(nullif(trim(valued.measurement_datetime), ''), valued.measurement_date)) as collected_at,

@@ -11,8 +11,10 @@ deaths as (
 periods as (
     select
         whole(person_id) as person_id,
-        arg_max(day_of(observation_period_start_date), day_of(observation_period_end_date)) as registered_on,
-        max(day_of(observation_period_end_date)) as deregistered_on
+        arg_max(
+            day_of(observation_period_start_date), coalesce(day_of(observation_period_end_date), '9999-12-31')
+        ) as registered_on,
+        nullif(max(coalesce(day_of(observation_period_end_date), '9999-12-31')), '9999-12-31') as deregistered_on
     from observation_period
     where getvariable('has_registration')
     group by all

@@ -20,7 +20,7 @@ FACTS_ALONE = ("tests/unit/test_screen_facts.py",)
 TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "code_use": (("tests/unit/test_code_use.py",),),
     "course": (("tests/unit/test_course.py",),),
-    "inputs": (("tests/unit/test_records.py",),),
+    "inputs": (("tests/unit/test_inputs.py",),),
     "medication": (("tests/unit/test_medication.py",),),
     "normalise": (("tests/spec/test_screen_cases.py", "-k", "not test_story"), FACTS_ALONE),
     "present": (FACTS_ALONE, ("tests/unit/test_explain.py",), ("tests/unit/test_exports_publish.py",)),

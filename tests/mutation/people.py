@@ -56,7 +56,8 @@ def of_cohort(home: Path) -> Seen:
     pack = with_codes(load_pack(FIRST), SITE_CODES)
     tables = make_cohort(SEED, PEOPLE)
     inputs = in_force(tables, pack, home / "cohort", AS_OF)
-    assert differences(_night(inputs, pack), tables, AS_OF, extra_codes=SITE_CODES) == {}
+    unlike = differences(_night(inputs, pack), tables, AS_OF, extra_codes=SITE_CODES)
+    assert unlike == {}, f"The slow reading decides otherwise of {len(unlike)} people: settle that first."
 
     def seen() -> dict[str, dict[str, object]]:
         night = _night(inputs, pack)

@@ -6,6 +6,7 @@ row, and each side of each limit, is met often.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -186,6 +187,12 @@ def _mma_after(maker: Maker, sampled_on: date, zone: str) -> None:
         maker.mma(maker.pick((*MMA_NMOL, "CENSORED")), on + timedelta(days=maker.pick((-200, -30, 30, 200))))
 
 
+def _add_another_of_that_instant(maker: Maker, row: Row, values: Sequence[str]) -> None:
+    """A second result beside `row` that nothing but its value tells apart (reading 95)."""
+    row["result_id"] = row["sample_id"] = None
+    maker.tables["labs"].append({**row, "value": maker.pick(values)})
+
+
 def _kidneys(maker: Maker, near_date: date, is_low: bool) -> None:
     on = near_date + timedelta(days=maker.pick((0, 0, 5, -40, 364, 365, 366, -364, -365, -366)))
     if is_low and maker.chance(0.7):
@@ -193,7 +200,9 @@ def _kidneys(maker: Maker, near_date: date, is_low: bool) -> None:
     way = maker.rng.randrange(10)
     if way < 6:
         value = maker.pick(EGFR_LOW if is_low else EGFR_VALUES)
-        maker.lab(EGFR_CODES, on, value, maker.pick(EGFR_UNITS))
+        row = maker.lab(EGFR_CODES, on, value, maker.pick(EGFR_UNITS))
+        if maker.chance(0.15):
+            _add_another_of_that_instant(maker, row, EGFR_VALUES)
         if maker.chance(0.15) and value.replace(".", "").isdigit():
             raised = f"{Decimal(value) * Decimal('1.159'):.1f}"
             maker.lab((("LOINC", "48643-1"),), on, raised, "mL/min/1.73m2")
@@ -203,12 +212,16 @@ def _kidneys(maker: Maker, near_date: date, is_low: bool) -> None:
     elif way < 8:
         if maker.chance(0.5):
             value = str(maker.rng.randrange(100, 180) if is_low else maker.rng.randrange(55, 140))
-            maker.lab(CREATININE_CODES, on, value, maker.pick(("umol/L", "µmol/L")))
+            row = maker.lab(CREATININE_CODES, on, value, maker.pick(("umol/L", "µmol/L")))
+            others = ("60", "90", "200")
         else:
             value = (
                 f"{maker.rng.randrange(120, 220) / 100 if is_low else maker.rng.randrange(60, 170) / 100:.2f}"
             )
-            maker.lab(CREATININE_CODES, on, value, maker.pick(("mg/dL", "mg/dl")))
+            row = maker.lab(CREATININE_CODES, on, value, maker.pick(("mg/dL", "mg/dl")))
+            others = ("0.65", "1.02", "2.30")
+        if maker.chance(0.25):
+            _add_another_of_that_instant(maker, row, others)
     else:
         maker.condition(maker.pick(KIDNEY), ago(maker.rng.randrange(3000)))
 

@@ -19,12 +19,20 @@ from tests.reference.features import (
     neuro_certainty,
     neuro_ever,
 )
-from tests.reference.medicines import Course, Dose, injection_dates, injection_interval, is_monthly
+from tests.reference.medicines import (
+    Course,
+    Dose,
+    first_dose_on,
+    injection_dates,
+    injection_interval,
+    is_monthly,
+)
 from tests.reference.parameters import (
     BASELINE_DAYS,
     BLOOD_COUNT_DAYS,
     BLOOD_COUNT_OVERDUE,
     BREASTFEEDING_DAYS,
+    DEFICIENT_BEFORE_LOAD,
     HB_SEVERE,
     LOAD_DAYS,
     LOADING_DOSES,
@@ -295,23 +303,40 @@ def _is_long_on_treatment(treatment: Treatment, sampled_on: date) -> bool:
     return (sampled_on - start_on).days >= LOW_ON_TREATMENT_AFTER
 
 
-def is_load_incomplete(state: str, course: Course | None, has_neuro: bool, as_of: date) -> bool | None:
+def is_load_incomplete(
+    chart: Chart, doses: list[Dose], state: str, course: Course | None, has_neuro: bool, as_of: date
+) -> bool | None:
     """S15, reading 91: fewer than six days with an injection from the course's first day to its 28th.
 
-    None only where the answer hangs on what nobody recorded: when the course began, or whether injections
-    that were prescribed or stated were given (S11 counts administrations).
+    None only where the answer hangs on what nobody recorded: when the course began, whether injections that
+    were prescribed or stated were given (S11 counts administrations), or whether treatment began before the
+    records did.
     """
     if course is None or has_neuro or state not in {"LOADING", "ACTIVE_IM"}:
         return False
     start_on = course.start_on
     if start_on is None:
-        return None
+        since_first = [on for on in course.given if (on - min(course.given)).days < LOAD_DAYS]
+        return False if len(since_first) >= LOADING_DOSES else None
+    first_on = first_dose_on(chart, doses)
+    if first_on is not None and first_on < start_on:
+        return False  # begun again: section 9 does not say that it is loaded again
     if (as_of - start_on).days < LOAD_DAYS or start_on not in course.injections:
         return False  # too early to say, or begun with tablets
     days = [on for on in course.given if (on - start_on).days < LOAD_DAYS]
     if len(days) >= LOADING_DOSES:
         return False
-    return True if start_on in course.given else None
+    if start_on not in course.given or not was_found_deficient(chart, doses, start_on):
+        return None
+    return True
+
+
+def was_found_deficient(chart: Chart, doses: list[Dose], start_on: date) -> bool:
+    """A LOW B12 of either kind or an ELEVATED MMA, sampled on the day of the start or in the year before."""
+    results = [*results_of_days(chart, doses, "total"), *results_of_days(chart, doses, "active")]
+    sampled = [result.sampled_on for result in results if result.b12_class == "LOW"]
+    sampled += [mma.sampled_on for mma in interpretable_mmas(chart) if mma.mma_class == "ELEVATED"]
+    return any(is_within(DEFICIENT_BEFORE_LOAD, on, start_on) for on in sampled)
 
 
 def latest_b12(chart: Chart, doses: list[Dose]) -> Result | None:

@@ -270,12 +270,14 @@ def is_cyanocobalamin_current(chart: Chart, as_of: date) -> bool:
 
 
 def is_confounded(doses: list[Dose], birth_date: date, sampled_on: date) -> bool:
-    """Reading 27: after a dose or supply start, and at most 120 days after the injection or supply end."""
+    """Readings 27 and 96: after a dose or supply start, and at most 120 days after the injection or supply end."""
     for dose in doses:
         start_on = dose.start_on
         if start_on is None:
             if dose.route == INJECTION:
-                continue  # an injection of unknown date covers nothing
+                if dose.is_open and sampled_on > birth_date:
+                    return True
+                continue  # an ended injection of unknown date covers nothing
             start_on = birth_date
         if sampled_on <= start_on:
             continue

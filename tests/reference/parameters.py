@@ -48,6 +48,7 @@ POSTPARTUM_DAYS: Final = 42
 LOADING_DAYS: Final = 42  # spec 5.1
 LOADING_DOSES: Final = 6
 LOAD_DAYS: Final = 28  # spec 3, S15
+DEFICIENT_BEFORE_LOAD: Final = 365  # reading 91
 IM_LAPSED: Final = 105
 IM_LAPSED_MONTHLY: Final = 60
 MONTHLY_GAP: Final = (21, 38)

@@ -190,7 +190,7 @@ def decide(
     if rule_id not in {"R01", "R02"}:
         course = present_course(doses, state)
         items = follow_up_items(chart, doses, state, course, as_of)
-        is_incomplete = is_load_incomplete(state, course, neuro != "none", as_of)
+        is_incomplete = is_load_incomplete(chart, doses, state, course, neuro != "none", as_of)
         situation = Situation(
             chart=chart,
             as_of=as_of,

@@ -369,7 +369,10 @@ def _present_course(maker: Maker, person: Row, start: int) -> None:
 
 
 def loaded_person(maker: Maker, person: Row) -> None:
-    """Injections on about six days within about 28 days of the first, told by one kind of row or by two."""
+    """Injections on about six days within about 28 days of the first, told by one kind of row or by two.
+
+    Most were found deficient within the year before, or within a day of a year; some had B12 before.
+    """
     start = maker.pick((27, 27, 28, 28, 29, 30, 42, 43, 60, 90, 105))
     count = maker.pick((1, 3, 5, 5, 5, 5, 6, 6, 6, 6, 6, 7))
     # The 28th day of the course lies 27 days after its first.
@@ -389,7 +392,8 @@ def loaded_person(maker: Maker, person: Row) -> None:
         _inject(maker, days[-1:], B12_NOT_KNOWN_GIVEN)
     elif way == 13:  # tablets before, or from the same day on
         _inject(maker, days, B12_GIVEN)
-        _supply(maker, start + maker.pick((0, 0, 1, 40)), start - 5, ("1", "mg"))
+        began, ended = maker.pick(((0, -5), (0, -5), (1, -5), (40, -5), (90, 30), (90, 31), (2000, 1900)))
+        _supply(maker, start + began, start + ended, ("1", "mg"))
     else:  # nobody knows since when
         _inject(maker, days, B12_GIVEN)
         if maker.chance(0.5):
@@ -400,7 +404,13 @@ def loaded_person(maker: Maker, person: Row) -> None:
     if maker.chance(0.15):  # told twice
         _inject(maker, [maker.pick(days)], B12_GIVEN)
     if maker.chance(0.1):  # the end of an earlier course, or the beginning of this one
-        _inject(maker, [start + maker.pick((104, 105, 106))], B12_GIVEN)
+        _inject(maker, [start + maker.pick((104, 105, 106, 106, 900))], B12_GIVEN)
+    found_on = ago(start + maker.pick((-1, 0, 0, 1, 30, 200, 365, 365, 366, 366)))
+    evidence = maker.rng.randrange(10)
+    if evidence < 6:
+        maker.b12(maker.pick(("total", "active")), "LOW", found_on)
+    elif evidence < 9:
+        maker.mma("ELEVATED", found_on)
     if maker.chance(0.3):
         _present_course(maker, person, start)
     _neuro(maker, 0.15)
@@ -656,7 +666,7 @@ Story = Callable[[Maker, Row], None]
 LATER_STORIES: Final[dict[str, tuple[int, Story]]] = {
     "lapsed": (14, lapsed_person),
     "injected": (14, injected_person),
-    "loaded": (12, loaded_person),
+    "loaded": (16, loaded_person),
     "platelets": (6, platelets_person),
     "oral": (10, oral_person),
     "operated": (10, operated_person),

@@ -257,92 +257,154 @@ def prescribed(patient: Patient, *days_ago: int, kind: str | None = "prescriptio
     return patient
 
 
+def deficient(days_ago: int = 60) -> Patient:
+    """Found to be deficient on that day: total B12 of 150 ng/L."""
+    return Patient().b12("150", days_ago)
+
+
 def test_load_of_five_days_is_incomplete_and_of_six_is_not() -> None:
-    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52)) is True
-    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 50)) is False
-    assert is_load_incomplete(Patient().injections(60)) is True
+    assert is_load_incomplete(deficient().injections(60, 58, 56, 54, 52)) is True
+    assert is_load_incomplete(deficient().injections(60, 58, 56, 54, 52, 50)) is False
+    assert is_load_incomplete(deficient().injections(60)) is True
     # Two injections on one day are one day.
-    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 52)) is True
-    assert is_load_incomplete(Patient().injections(60, 60, 58, 56, 54, 52, 50)) is False
+    assert is_load_incomplete(deficient().injections(60, 58, 56, 54, 52, 52)) is True
+    assert is_load_incomplete(deficient().injections(60, 60, 58, 56, 54, 52, 50)) is False
 
 
 def test_load_is_judged_from_the_28th_day_after_it_began() -> None:
-    assert is_load_incomplete(Patient().injections(28, 26, 24, 22, 20)) is True
-    assert is_load_incomplete(Patient().injections(27, 25, 23, 21, 19)) is False
-    assert is_load_incomplete(Patient().injections(0)) is False
+    assert is_load_incomplete(deficient().injections(28, 26, 24, 22, 20)) is True
+    assert is_load_incomplete(deficient().injections(27, 25, 23, 21, 19)) is False
+    assert is_load_incomplete(deficient().injections(0)) is False
     # LOADING ends after 42 days or with the sixth injection; both states count.
-    assert Patient().injections(28, 26).decided().facts["replacement"] == "LOADING"
-    assert Patient().injections(43, 41).decided().facts["replacement"] == "ACTIVE_IM"
-    assert is_load_incomplete(Patient().injections(43, 41)) is True
+    assert deficient().injections(28, 26).decided().facts["replacement"] == "LOADING"
+    assert deficient().injections(43, 41).decided().facts["replacement"] == "ACTIVE_IM"
+    assert is_load_incomplete(deficient().injections(43, 41)) is True
 
 
 def test_load_ends_with_the_28th_day_of_the_course() -> None:
     # Began 60 days ago: that is day 1, 33 days ago is day 28, 32 days ago is day 29.
-    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 33)) is False
-    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 32)) is True
+    assert is_load_incomplete(deficient().injections(60, 58, 56, 54, 52, 33)) is False
+    assert is_load_incomplete(deficient().injections(60, 58, 56, 54, 52, 32)) is True
     # Maintenance does not make up for it.
-    assert is_load_incomplete(Patient().injections(100, 98, 96, 94, 40, 10, 5)) is True
+    assert is_load_incomplete(deficient(100).injections(100, 98, 96, 94, 40, 10, 5)) is True
 
 
 def test_load_with_the_neurological_flag_is_not_asked_about() -> None:
-    assert is_load_incomplete(Patient().injections(60, 58).icd("F03", 730)) is False
-    assert is_load_incomplete(Patient().injections(60, 58).icd("F03", 731)) is True
-    assert is_load_incomplete(Patient().injections(60, 58).icd("R29.6", 9)) is True  # broad
+    assert is_load_incomplete(deficient().injections(60, 58).icd("F03", 730)) is False
+    assert is_load_incomplete(deficient().injections(60, 58).icd("F03", 731)) is True
+    assert is_load_incomplete(deficient().injections(60, 58).icd("R29.6", 9)) is True  # broad
 
 
 def test_load_of_people_who_are_not_on_injections_now() -> None:
-    assert is_load_incomplete(Patient()) is False
-    assert is_load_incomplete(Patient().tablets(60)) is False
-    assert is_load_incomplete(Patient().injections(105)) is True
-    assert is_load_incomplete(Patient().injections(106)) is False  # lapsed
-    assert is_load_incomplete(Patient("2015-01-01").injections(60)) is False
-    assert is_load_incomplete(Patient(deregistered_on=ago(0)).injections(60)) is False
+    assert is_load_incomplete(deficient()) is False
+    assert is_load_incomplete(deficient().tablets(60)) is False
+    assert is_load_incomplete(deficient(105).injections(105)) is True
+    assert is_load_incomplete(deficient(106).injections(106)) is False  # lapsed
+    assert is_load_incomplete(Patient("2015-01-01").b12("150", 60).injections(60)) is False
+    assert is_load_incomplete(Patient(deregistered_on=ago(0)).b12("150", 60).injections(60)) is False
 
 
-def test_load_of_the_present_course_only() -> None:
-    # 106 days between the two: a course of one injection, 20 days old.
-    assert is_load_incomplete(Patient().injections(20, 126)) is False
-    assert is_load_incomplete(Patient().injections(20, 125)) is True  # one course, begun 125 days ago
+def test_load_of_a_course_begun_again_is_not_asked_about() -> None:
+    # 106 days between the two: another course, and a dose before it.
+    assert is_load_incomplete(deficient().injections(60, 166)) is False
+    assert is_load_incomplete(deficient(165).injections(60, 165)) is True  # one course, begun 165 days ago
     full = (300, 298, 296, 294, 292, 290)
-    assert is_load_incomplete(Patient().injections(*full, 40)) is True  # a full load, once
-    assert is_load_incomplete(Patient().injections(*full, 200, 110, 20)) is False  # never broken off
+    assert is_load_incomplete(deficient().injections(*full, 60)) is False
+    assert is_load_incomplete(deficient(300).injections(*full, 200, 110, 20)) is False  # never broken off
+    assert is_load_incomplete(deficient(300).injections(*full[:5], 200, 110, 20)) is True
+    # However long ago, whether given or prescribed, and by whatever way.
+    assert is_load_incomplete(deficient().injections(60, 4000)) is False
+    assert is_load_incomplete(prescribed(deficient().injections(60), 166)) is False
+    ended = {"end_on": ago(3900), "status": "completed"}
+    assert is_load_incomplete(deficient().injections(60).tablets(4000, **ended)) is False
+    # Without a result it is as much a course begun again.
+    assert is_load_incomplete(Patient().injections(60, 166)) is False
+    assert is_load_incomplete(prescribed(Patient(), 60, 166)) is False
+    # Under 50 micrograms a day is no dose of B12 (reading 25).
+    assert is_load_incomplete(deficient().injections(60).tablets(4000, "49", **ended)) is True
+    assert is_load_incomplete(deficient().injections(60).tablets(4000, "50", **ended)) is False
 
 
 def test_load_after_tablets() -> None:
-    assert is_load_incomplete(Patient().injections(60, 58).tablets(61)) is False  # begun with tablets
-    assert is_load_incomplete(Patient().injections(60, 58).tablets(60)) is True
-    ended = Patient().injections(60, 58).tablets(200, end_on=ago(91), status="completed")
-    assert is_load_incomplete(ended) is True  # ended 31 days before: another course
+    assert is_load_incomplete(deficient().injections(60, 58).tablets(61)) is False  # begun with tablets
+    assert is_load_incomplete(deficient().injections(60, 58).tablets(60)) is True
+    for last_on in (90, 91):  # in the same course, and in one before it
+        ended = deficient().injections(60, 58).tablets(200, end_on=ago(last_on), status="completed")
+        assert is_load_incomplete(ended) is False
+    # Tablets of unknown start that were stopped long before: a dose from birth on (reading 27).
+    stopped = deficient().injections(60, 58).tablets(None, end_on=ago(400), status="completed")
+    assert is_load_incomplete(stopped) is False
 
 
 def test_load_that_nobody_recorded_is_not_judged() -> None:
     days = (60, 58, 56)
-    assert is_load_incomplete(prescribed(Patient(), *days)) is None
-    assert is_load_incomplete(prescribed(Patient(), *days, kind="statement")) is None
-    assert is_load_incomplete(prescribed(Patient(), *days, kind=None)) is None  # read as a prescription
-    assert is_load_incomplete(prescribed(Patient(), 60, 58, 56, 54, 52, 50)) is None
+    assert is_load_incomplete(prescribed(deficient(), *days)) is None
+    assert is_load_incomplete(prescribed(deficient(), *days, kind="statement")) is None
+    assert is_load_incomplete(prescribed(deficient(), *days, kind=None)) is None  # read as a prescription
+    assert is_load_incomplete(prescribed(deficient(), 60, 58, 56, 54, 52, 50)) is None
     # Prescribed on one day and given from another on: who knows when it began.
-    assert is_load_incomplete(prescribed(Patient(), 60).injections(58, 56)) is None
-    assert is_load_incomplete(prescribed(Patient(), 60).injections(60, 56)) is True
+    assert is_load_incomplete(prescribed(deficient(), 60).injections(58, 56)) is None
+    assert is_load_incomplete(prescribed(deficient(), 60).injections(60, 56)) is True
     # Only what was given counts (S11): five days, and a sixth on which one was prescribed.
-    assert is_load_incomplete(prescribed(Patient(), 50).injections(60, 58, 56, 54, 52)) is True
+    assert is_load_incomplete(prescribed(deficient(), 50).injections(60, 58, 56, 54, 52)) is True
     # Six days given within the 28: complete whatever the first day was.
-    assert is_load_incomplete(prescribed(Patient(), 60).injections(58, 56, 54, 52, 50, 48)) is False
+    assert is_load_incomplete(prescribed(deficient(), 60).injections(58, 56, 54, 52, 50, 48)) is False
     # What is certain without them stays certain.
-    assert is_load_incomplete(prescribed(Patient(), 27)) is False
-    assert is_load_incomplete(prescribed(Patient(), 60).icd("F03", 9)) is False
-    assert is_load_incomplete(prescribed(Patient(), 106)) is False
+    assert is_load_incomplete(prescribed(deficient(), 27)) is False
+    assert is_load_incomplete(prescribed(deficient(), 60).icd("F03", 9)) is False
+    assert is_load_incomplete(prescribed(deficient(), 106)) is False
 
 
 def test_load_of_unknown_start_is_not_judged() -> None:
-    assert is_load_incomplete(Patient().injections(60, 58).tablets(None)) is None
-    undated = Patient().drug("hydroxocobalamin", None, kind="prescription", route="IM")
+    assert is_load_incomplete(deficient().injections(60, 58).tablets(None)) is None
+    undated = deficient().drug("hydroxocobalamin", None, kind="prescription", route="IM")
     assert is_load_incomplete(undated) is None
-    assert is_load_incomplete(undated.injections(60, 58, 56, 54, 52, 50)) is None
+    # Six administrations within 28 days are a load, whenever the course began; over a longer time they say nothing.
+    assert is_load_incomplete(undated.injections(60, 58, 56, 54, 52, 33)) is False
+    later = deficient().drug("hydroxocobalamin", None, kind="prescription", route="IM")
+    assert is_load_incomplete(later.injections(60, 58, 56, 54, 52, 32)) is None
+
+
+def test_load_of_people_never_found_deficient_is_not_judged() -> None:
+    """The records may begin in the middle of a treatment."""
+    assert is_load_incomplete(Patient().injections(60, 58)) is None
+    # What is certain without a result stays certain.
+    assert is_load_incomplete(Patient().injections(60, 58, 56, 54, 52, 50)) is False
+    assert is_load_incomplete(Patient().injections(27)) is False
+    assert is_load_incomplete(Patient().injections(60).icd("F03", 9)) is False
+    assert is_load_incomplete(Patient().tablets(60)) is False
+
+
+def test_load_after_a_low_b12_of_the_year_before() -> None:
+    # Began 60 days ago: 425 days ago is 365 days before that.
+    for days_ago, expected in ((59, None), (60, True), (61, True), (425, True), (426, None)):
+        assert is_load_incomplete(Patient().b12("150", days_ago).injections(60)) is expected
+        assert is_load_incomplete(Patient().active("24", days_ago).injections(60)) is expected
+    assert is_load_incomplete(Patient().b12("179", 60).injections(60)) is True
+    assert is_load_incomplete(Patient().b12("180", 60).injections(60)) is None
+    assert is_load_incomplete(Patient().active("25", 60).injections(60)) is None
+    assert is_load_incomplete(Patient().b12("<200", 60).injections(60)) is None  # not certainly LOW
+    # Neither a later result nor the other kind takes it back; of one day the LOW one counts (reading 21).
+    assert is_load_incomplete(Patient().b12("150", 200).b12("400", 61).injections(60)) is True
+    assert is_load_incomplete(Patient().b12("150", 61).active("80", 61).injections(60)) is True
+    assert is_load_incomplete(Patient().b12("400", 61).b12("150", 61).injections(60)) is True
+    # In pregnancy as well: it says why the treatment was begun.
+    assert is_load_incomplete(Patient().icd("Z34.9", 100).b12("150", 61).injections(60)) is True
+
+
+def test_load_after_an_elevated_mma_of_the_year_before() -> None:
+    for days_ago, expected in ((59, None), (60, True), (61, True), (425, True), (426, None)):
+        assert is_load_incomplete(Patient().mma("401", days_ago).injections(60)) is expected
+    assert is_load_incomplete(Patient().mma("400", 60).injections(60)) is None
+    # Classed as always: by the kidneys, by the laboratory's limit, not at all with an inherited disorder.
+    assert is_load_incomplete(Patient().mma("500", 60).egfr("59", 60).injections(60)) is None
+    assert is_load_incomplete(Patient().mma("500", 60).egfr("60", 60).injections(60)) is True
+    assert is_load_incomplete(Patient().mma("300", 60, reference_high="299").injections(60)) is True
+    assert is_load_incomplete(Patient().mma("500", 60).icd("E71.1", 900).injections(60)) is None
 
 
 def test_load_makes_no_row_of_its_own() -> None:
-    decision = Patient().injections(60, 58).decided()
+    decision = deficient().injections(60, 58).decided()
     assert (decision.is_load_incomplete, decision.lists, decision.follow_up_items) == (True, {}, {})
 
 

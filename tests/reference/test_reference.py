@@ -19,12 +19,13 @@ from tests.reference.codes import Codelists
 from tests.reference.cohorts import AS_OF as COHORT_AS_OF
 from tests.reference.cohorts import cohorts, make_cohort
 from tests.reference.features import is_below
+from tests.reference.follow_up import was_found_deficient
 from tests.reference.making import SITE_CODES
-from tests.reference.medicines import b12_doses, present_course
+from tests.reference.medicines import Dose, b12_doses, first_dose_on, present_course
 from tests.reference.parameters import PLT_LOW
 from tests.reference.reading import Interval, read_instant, read_system, read_unit, read_value
 from tests.reference.records import Chart, Row, read_chart, read_person, rows_by_person
-from tests.reference.results import computed_egfr
+from tests.reference.results import computed_egfr, interpretable_mmas, results_of_days
 from tests.reference.screen import Decision, screen
 
 ROWS = {
@@ -483,6 +484,29 @@ def test_nearest_egfr() -> None:
     assert mma_of(("45", 30), ("80", 10)) == "EQUIVOCAL"  # as near on both sides: the later
 
 
+def test_of_two_kidney_values_of_one_instant_the_lower_egfr_counts() -> None:
+    """Reading 95. By CKD-EPI 2009 a woman of 40 has 35 at 1.8 mg/dL of creatinine, and 92 at 0.8."""
+
+    def mma_of(code: str, unit: str, *rows: dict[str, str]) -> str:
+        patient = Patient().b12("250", 20).mma("300", 20)
+        for row in rows:
+            patient.lab(code, row["value"], unit, row.get("on", ago(20)), result_id=row.get("id"))
+        return patient.decided().facts["mma"]
+
+    for code, unit, lower, higher in (
+        ("62238-1", "mL/min/1.73m2", "59", "60"),
+        ("2160-0", "mg/dL", "1.8", "0.8"),
+    ):
+        worse, better = {"value": lower}, {"value": higher}
+        for rows in ((worse, better), (better, worse)):
+            assert mma_of(code, unit, *rows) == "EQUIVOCAL_RENAL"
+        # Where the time or the id tells them apart, the later stands (reading 22).
+        later = {"value": higher, "on": f"{ago(20)}T23:59:59.999999"}
+        assert mma_of(code, unit, {**worse, "on": f"{ago(20)}T08:00"}, later) == "EQUIVOCAL"
+        assert mma_of(code, unit, {**worse, "id": "1"}, {**better, "id": "2"}) == "EQUIVOCAL"
+        assert mma_of(code, unit, {**worse, "id": "2"}, {**better, "id": "1"}) == "EQUIVOCAL_RENAL"
+
+
 def test_egfr_from_creatinine_or_a_kidney_code() -> None:
     # CKD-EPI 2009, woman of 50, 1.00 mg/dL: 141 x (1/0.7)^-1.209 x 0.993^50 x 1.018 = 65.6.
     computed = computed_egfr("female", 50, Decimal("88.42"))
@@ -605,6 +629,14 @@ def test_words_and_dates_of_the_decisions(cohort: dict[str, Decision]) -> None:
         assert decision.rule_id == "R03" or not decision.follow_up_items
 
 
+def days_found_before(chart: Chart, doses: list[Dose], start_on: date) -> list[int]:
+    """Days from a LOW B12 or an ELEVATED MMA to the start; negative where the sample came after it."""
+    b12 = [*results_of_days(chart, doses, "total"), *results_of_days(chart, doses, "active")]
+    found = [result.sampled_on for result in b12 if result.b12_class == "LOW"]
+    found += [mma.sampled_on for mma in interpretable_mmas(chart) if mma.mma_class == "ELEVATED"]
+    return [(start_on - on).days for on in found]
+
+
 def told_of_course(chart: Chart, decision: Decision) -> set[str]:
     """What decides the incomplete load and the platelets of one person, in words that a test can ask for."""
     doses = b12_doses(chart)
@@ -619,6 +651,9 @@ def told_of_course(chart: Chart, decision: Decision) -> set[str]:
         "some given" if days_after else "none given",
         {True: "incomplete", False: "not incomplete", None: "cannot tell"}[decision.is_load_incomplete],
         "no neuro" if decision.facts["neuro"] == "none" else "neuro",
+        *(f"found deficient {days} days before" for days in days_found_before(chart, doses, start_on)),
+        "found" if was_found_deficient(chart, doses, start_on) else "not found",
+        "B12 before" if first_dose_on(chart, doses) != start_on else "no B12 before",
         *({"day 28"} if 27 in days_after else ()),
         *({"day 29"} if 28 in days_after else ()),
         *(
@@ -656,7 +691,12 @@ def test_loads_and_platelets_of_the_cohort_stand_on_their_limits(site_cohort: di
         {"some given", "day 29", "5 days", "no neuro", "incomplete"},
         {"some given", "5 days", "neuro", "not incomplete"},
         {"none given", "no neuro", "cannot tell"},
-        {"some given", "begun by an injection not known given", "no neuro", "cannot tell"},
+        {"some given", "begun by an injection not known given", "no neuro", "found", "cannot tell"},
+        {"some given", "5 days", "no neuro", "no B12 before", "not found", "cannot tell"},
+        {"found deficient 0 days before", "5 days", "incomplete"},
+        {"found deficient 365 days before", "5 days", "incomplete"},
+        {"found deficient 366 days before", "5 days", "not found", "cannot tell"},
+        {"B12 before", "some given", "no neuro", "found", "not incomplete"},
         {"few platelets only after the start, still", "F2"},
         {"few platelets only after the start, no longer"},
     )

@@ -58,6 +58,7 @@ class Export:
     expires_in: int = 300
     bearer: str | None = None
     open_files: bool = False
+    can_search: bool = False
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     capabilities: dict[str, Any] = field(
         default_factory=lambda: {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
@@ -74,6 +75,7 @@ class Running:
         self.seen_assertions: set[str] = set()
         self.claims: list[dict[str, Any]] = []
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.begun = 0
         self.deleted: list[str] = []
         self.other: Running | None = None
         running = self
@@ -148,7 +150,9 @@ class _Answering(BaseHTTPRequestHandler):
     def _route(self, asked: Asked) -> None:
         path, server = asked.path, self.server_of
         if path == "/fhir/.well-known/smart-configuration":
-            return self.say(200, {"token_endpoint": f"http://127.0.0.1:{server.port}/token", "capabilities": []})
+            return self.say(
+                200, {"token_endpoint": f"http://127.0.0.1:{server.port}/token", "capabilities": []}
+            )
         if path == "/token":
             return self._give_token(asked)
         if path.startswith("/fhir/files/"):
@@ -161,6 +165,8 @@ class _Answering(BaseHTTPRequestHandler):
             return self._begin(asked)
         if path.startswith("/fhir/jobs/"):
             return self._tell(asked)
+        if path.removeprefix("/fhir/") in server.export.files and server.export.can_search:
+            return self._find(path.removeprefix("/fhir/"), int(asked.query["_count"]))
         return self.say(404, {"resourceType": "OperationOutcome"})
 
     def _is_let_in(self) -> bool:
@@ -178,10 +184,16 @@ class _Answering(BaseHTTPRequestHandler):
                 server.export.public_key,
                 algorithms=[server.export.algorithm],
                 audience=f"http://127.0.0.1:{server.port}/token",
-                options={"require": ["exp", "iss", "sub", "aud", "jti"], "verify_exp": False, "verify_iat": False},
+                options={
+                    "require": ["exp", "iss", "sub", "aud", "jti"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
             )
         except jwt.PyJWTError:
-            return self.say(400, {"error": "invalid_client", "error_description": "no such key for CLIENT-SENTINEL"})
+            return self.say(
+                400, {"error": "invalid_client", "error_description": "no such key for CLIENT-SENTINEL"}
+            )
         if claims["jti"] in server.seen_assertions or form["grant_type"] != "client_credentials":
             return self.say(400, {"error": "invalid_grant"})
         server.seen_assertions.add(claims["jti"])
@@ -194,10 +206,18 @@ class _Answering(BaseHTTPRequestHandler):
 
     def _begin(self, asked: Asked) -> None:
         server = self.server_of
-        if asked.headers.get("Prefer") != "respond-async" or asked.headers.get("Accept") != "application/fhir+json":
+        if (
+            asked.headers.get("Prefer") != "respond-async"
+            or asked.headers.get("Accept") != "application/fhir+json"
+        ):
             return self.say(400, {})
-        number = str(len(server.jobs) + 1)
-        server.jobs[number] = {"polls": server.export.polls, "types": asked.query["_type"].split(","), "asked": asked}
+        server.begun += 1
+        number = str(server.begun)
+        server.jobs[number] = {
+            "polls": server.export.polls,
+            "types": asked.query["_type"].split(","),
+            "asked": asked,
+        }
         location = f"http://127.0.0.1:{server.port}/fhir/jobs/{number}?s={QUERY_SECRET}"
         return self.say(202, None, {"Content-Location": location})
 
@@ -213,7 +233,9 @@ class _Answering(BaseHTTPRequestHandler):
         if job["polls"] > 0:
             job["polls"] -= 1
             headers = {"X-Progress": "PATIENT-SENTINEL"}
-            return self.say(202, None, headers | ({"Retry-After": export.retry_after} if export.retry_after else {}))
+            return self.say(
+                202, None, headers | ({"Retry-After": export.retry_after} if export.retry_after else {})
+            )
         return self.say(200, self._manifest(job["types"]))
 
     def _manifest(self, types: list[str]) -> dict[str, Any]:
@@ -227,6 +249,12 @@ class _Answering(BaseHTTPRequestHandler):
         told = {"transactionTime": export.transaction_at, "request": self.path, "output": output, "error": []}
         needs = {} if export.requires_token is None else {"requiresAccessToken": export.requires_token}
         return told | needs | export.manifest
+
+    def _find(self, kind: str, many: int) -> None:
+        """A page of a search; one resource more than is asked for, as servers do."""
+        found = b"".join(self.server_of.export.files[kind]).splitlines()[: many + 1]
+        entries = [{"resource": json.loads(line)} for line in found]
+        self.say(200, {"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
     def _give_file(self, asked: Asked) -> None:
         export = self.server_of.export
@@ -272,7 +300,7 @@ class _Answering(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-# -- what can go wrong ------------------------------------------------------------------------------------------------
+# -- what can go wrong ---------------------------------------------------------------------------------------
 
 
 def status(code: int, **headers: str) -> Fault:

@@ -36,7 +36,10 @@ COLUMNS = {
     },
 }
 
-MORE_FACTS = {"cause", "decision_key", "days_untreated", "is_load_incomplete", "is_suppressed", "regimen_id"}
+MORE_FACTS = {
+    *("cause", "decision_key", "days_untreated", "is_day_mixed", "is_load_incomplete", "is_suppressed"),
+    "regimen_id",
+}
 """Columns of a decision that a story may name besides the facts."""
 
 DEFAULT_PERSON = {

@@ -95,8 +95,10 @@ def test_the_most_urgent_item_is_told_first(night: Publication) -> None:
 
 
 def test_an_incomplete_loading_course_is_told_in_the_evidence(night: Publication) -> None:
-    row = night.listed["f4-day-91"]["follow_up"]
+    row = night.listed["f1-low-before"]["follow_up"]
     assert "Loading course incomplete: 1 of 6 injections in its first 28 days." in row["evidence"]
+    # The same injections without a low B12 before them.
+    assert "Loading course" not in night.listed["f1-day-90"]["follow_up"]["evidence"]
     assert "Loading course" not in night.listed["f10-neuro"]["follow_up"]["evidence"]
     assert "Loading course" not in night.listed["f6-day-90"]["follow_up"]["evidence"]
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rules.loader import load_pack
-from transforms.medication import current_run_days, supplies
+from transforms.medication import current_run_days, is_current, supplies
 
 PACK = load_pack()
 AS_OF = date(2026, 6, 15)
@@ -85,6 +85,7 @@ def test_the_longest_of_the_supplies_before_counts() -> None:
 def test_each_person_has_runs_of_their_own() -> None:
     assert exposure((1, 500, 20), (2, 15, 0)) == {1: 500, 2: 15}
     assert exposure((1, 500, 400), (1, 15, 0), (2, 300, 0)) == {1: 15, 2: 300}
+    assert exposure((1, 500, 0), (2, 400, 300), (2, 20, 0)) == {1: 500, 2: 20}
 
 
 def test_a_run_is_over_after_the_gap() -> None:
@@ -95,3 +96,13 @@ def test_a_run_is_over_after_the_gap() -> None:
 def test_a_supply_of_unknown_start_has_no_length() -> None:
     assert exposure((1, None, None)) == {}
     assert exposure((1, None, None), (1, 20, 0)) == {1: 20}
+
+
+@pytest.mark.parametrize(
+    ("covered_to", "is_open", "expected"),
+    [(ago(30), False, True), (ago(31), False, False), (None, True, True), (None, False, False)],
+)
+def test_who_is_taking_it_now(covered_to: date | None, is_open: bool, expected: bool) -> None:
+    row = {"person_key": 1, "start_on": None, "covered_to": covered_to, "is_open": is_open}
+    taken = pl.LazyFrame([row], schema=SUPPLY).select(is_current(AS_OF, GAP_DAYS)).collect()
+    assert taken.item() is expected

@@ -114,6 +114,8 @@ LENGTHS_AND_PLACES = {
     "sql/ddl/macro_offset_at.sql": {60},
     "sql/ledger/fingerprint.sql": {64, 2**64, 2**64 - 1},
     "sql/ledger/opt_out_sums.sql": {64, 2**64 - 1},
+    "sql/omop/macro_day_of.sql": {10},
+    "sql/omop/macro_moment_of.sql": {10, 11},
     "sql/ledger/code_use_sums.sql": {64, 31, 2**64 - 1},
 }
 

@@ -149,8 +149,8 @@ def test_other_files_beside_the_tables_are_ignored(extract: Extract) -> None:
 def test_an_unreadable_kind_of_file_among_parts_is_refused(extract: Extract) -> None:
     extract.remove("labs.csv")
     extract.write("labs/one.csv", LABS)
-    extract.write("labs/two.xlsx", b"x")
-    assert "folder labs holds what is not a part: two.xlsx" in extract.refusal()
+    extract.write("labs/two.docx", b"x")
+    assert "folder labs holds what is not a part: two.docx" in extract.refusal()
 
 
 def test_a_folder_within_a_folder_of_parts_is_refused(extract: Extract) -> None:
