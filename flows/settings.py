@@ -39,9 +39,8 @@ from sources.base import (
     StorageSettings,
     TableMapping,
 )
-from sources.fhir import LOOKED_UP, TABLE_OF
 from sources.fhir_entry import is_address, is_private
-from sources.storage import is_place
+from sources.fhir_shapes import LOOKED_UP, TABLE_OF
 
 ENVIRONMENT_PREFIX: Final = "B12SCREEN_"
 DIRECT_SOURCE: Final = "extracts"
@@ -437,6 +436,10 @@ class Source(Section):
     def _lies_somewhere(cls, place: object, info: ValidationInfo) -> object:
         """A database is asked, everything else lies in a folder."""
         kind, name = info.data.get("kind", "files"), info.field_name
+        if name == "path" and info.data.get("url"):
+            if place is not None:
+                raise PydanticCustomError("place", "give `path` or `url`, not both")
+            return place
         if kind == "omop":
             if name == "database" and (place is None) == (info.data.get("path") is None):
                 raise PydanticCustomError(
@@ -461,6 +464,9 @@ class Source(Section):
                 raise PydanticCustomError(name, words, {"name": name})
         if self.storage and not self.url:
             raise PydanticCustomError("storage", "the section `storage` is of a source with a `url`")
+        # Start-up time is part of the interface: few sites have their extract on object storage.
+        from sources.storage import is_place  # noqa: PLC0415
+
         if self.url and not is_place(self.url):
             raise PydanticCustomError(
                 "url",

@@ -44,7 +44,8 @@ from schemas.vocabulary import LISTS, TABLES
 from sources.base import Asked, Part
 from sources.crosswalk import read_crosswalk
 from sources.gather import gather
-from sql.warehouse import Engine, Matching, Warehouse
+from sql.engine import Engine, Matching
+from sql.warehouse import Warehouse
 
 _PARTS = TypeAdapter(list[Part])
 

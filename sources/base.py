@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.vocabulary import REQUIRED_TABLES
-from sql.warehouse import Engine, Matching
+from sql.engine import Engine, Matching
 
 
 @dataclass(frozen=True)

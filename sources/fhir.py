@@ -24,38 +24,24 @@ from schemas.canonical_columns import COLUMNS
 from schemas.errors import ConfigurationError, InputRefused
 from schemas.vocabulary import FAMILIES, TABLES
 from sources.base import Asked, Part, SourceSettings
-from sources.fhir_shapes import CONCEPT, SHAPES, as_columns, as_structure, as_type
+from sources.fhir_shapes import CONCEPT, LOOKED_UP, SHAPES, TABLE_OF, as_columns, as_structure, as_type
 from sources.headers import UTF8_BOM, refuse_other_encoding
 from sources.streams import Compression, Delivery, decompressed, peek
+from sql.engine import Matching
 from sql.landing import ROW_GROUP, Landing, paths
 from sql.statements import filled, statement, text_literal
-from sql.warehouse import NAMED, Matching
+from sql.warehouse import NAMED
 
 SUFFIXES: Final[dict[str, Compression]] = {".ndjson": "none", ".ndjson.gz": "gzip"}
 COMPRESSION_OF: Final = {"none": "uncompressed", "gzip": "gzip"}
 """Compression -> the reader's word for it."""
+DISTINCT_TEXTS: Final = 1000
+"""Columns with more different texts in a row group are written as they are."""
 UNFINISHED: Final = (".", "_", "~", "#")
 READERS: Final = 2
 FILES_NAMED: Final = 12
 LONGEST_LINE: Final = 16 * 1024 * 1024
 """Bytes of the longest line that is read: a photograph of a person may be in it."""
-
-TABLE_OF: Final = {
-    "Patient": "patients",
-    "Observation": "labs",
-    "MedicationRequest": "medications",
-    "MedicationDispense": "medications",
-    "MedicationStatement": "medications",
-    "MedicationAdministration": "medications",
-    "Condition": "conditions",
-    "FamilyMemberHistory": "conditions",
-    "Procedure": "procedures",
-    "ServiceRequest": "orders",
-}
-"""Resource type -> the canonical table its resources are rows of."""
-
-LOOKED_UP: Final = {"Medication": "medications", "Encounter": "patients", "Patient": "patients"}
-"""Resource type whose resources are referred to by others -> where its unreadable lines are counted."""
 
 STATEMENT_OF: Final = {kind: "fhir/" + re.sub(r"(?<!^)(?=[A-Z])", "_", kind).lower() for kind in TABLE_OF}
 
@@ -468,8 +454,14 @@ class _Export:
         return _Scanned(path, dict(rows))
 
     def _write(self, query: str, path: Path, file: _File) -> None:
-        # Read twice at most, and gone in the morning: the cheapest compression is the best one.
-        text = filled("fhir/kept", query=query, file=text_literal(str(path)), rows=str(ROW_GROUP))
+        # Read twice at most, and gone in the morning: what is cheapest to write is best.
+        text = filled(
+            "fhir/kept",
+            query=query,
+            file=text_literal(str(path)),
+            distinct=str(DISTINCT_TEXTS),
+            rows=str(ROW_GROUP),
+        )
         self.landing.run(text, file.where)
 
     def _query(self, kind: str) -> str:
@@ -480,7 +472,7 @@ class _Export:
         said = _bare(statement(STATEMENT_OF[kind]))
         if table in NAMED:
             self._offer(table)
-            said = _bare(filled("fhir/recognised", said=said, named=NAMED[table]))
+            said = _bare(filled("fhir/recognised", said=said))
         return f"{said} limit {self.asked.sample}" if self.asked.sample else said
 
     def _offer(self, table: str) -> None:
@@ -551,12 +543,19 @@ class _Export:
             compression="none",
             delimiter=self.source.delimiter,
             header=header,
-            columns={column: column for column in COLUMNS[table] if column in header},
+            columns=_bound(table, header),
             rows=rows + len(malformed),
             sha256=counted.delivery.sha256 if counted else "",
             size=counted.delivery.size if counted else file.path.stat().st_size,
             malformed_lines=tuple(sorted(malformed)),
         )
+
+
+def _bound(table: str, header: Sequence[str]) -> dict[str, str]:
+    """Canonical column -> the column that holds it: what a concept says has the same names in every table."""
+    said = {"code_system": "coding_system", "code": "coding_code", NAMED.get(table, ""): "coding_name"}
+    held = {column: said.get(column, column) for column in COLUMNS[table]}
+    return {column: name for column, name in held.items() if name in header}
 
 
 def _file(path: Path) -> str:

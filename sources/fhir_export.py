@@ -23,9 +23,9 @@ from urllib.parse import urlencode
 
 from schemas.errors import ConfigurationError, InputRefused, OutputError, ScreenError, SourceUnavailable
 from sources.base import Asked, ExportSettings, SourceSettings
-from sources.fhir import LOOKED_UP, TABLE_OF
 from sources.fhir_entry import Answer, Clock, is_private, joined, origin
 from sources.fhir_server import Lost, Server
+from sources.fhir_shapes import LOOKED_UP, TABLE_OF
 from sources.streams import Delivery, decompressed
 
 log: Final = logging.getLogger("b12screen")
@@ -39,7 +39,7 @@ NDJSON: Final = "application/fhir+ndjson"
 GZIP_MAGIC: Final = b"\x1f\x8b"
 LONGEST_PAUSE: Final = 60.0
 SHORTEST_PAUSE: Final = 0.2
-SEVERITY: Final = re.compile(rb'(?<!\\)"severity"\s*:\s*"(fatal|error|warning|information)"')
+SEVERITY: Final = re.compile(rb'"severity"\s*:\s*"(fatal|error|warning|information)"')
 SEVERITY_BYTES: Final = 64
 """More than the longest match of SEVERITY with a few blanks in it."""
 UNFIT: Final = ("fatal", "error")

@@ -12,6 +12,23 @@ from typing import Any, Final
 Shape = Mapping[str, Any]
 """Element -> "VARCHAR", the shape of an object, or a list with the shape of its items."""
 
+TABLE_OF: Final = {
+    "Patient": "patients",
+    "Observation": "labs",
+    "MedicationRequest": "medications",
+    "MedicationDispense": "medications",
+    "MedicationStatement": "medications",
+    "MedicationAdministration": "medications",
+    "Condition": "conditions",
+    "FamilyMemberHistory": "conditions",
+    "Procedure": "procedures",
+    "ServiceRequest": "orders",
+}
+"""Resource type -> the canonical table its resources are rows of."""
+
+LOOKED_UP: Final = {"Medication": "medications", "Encounter": "patients", "Patient": "patients"}
+"""Resource type whose resources are referred to by others -> where its unreadable lines are counted."""
+
 TEXT: Final = "VARCHAR"
 
 
@@ -24,6 +41,7 @@ CONCEPT: Final = {"coding": [CODING], "text": TEXT}
 IDENTIFIER: Final = _texts("system", "value")
 REFERENCE: Final = {**_texts("reference", "type", "display"), "identifier": IDENTIFIER}
 QUANTITY: Final = _texts("value", "comparator", "unit", "system", "code")
+LIMIT: Final = _texts("value", "unit", "code")
 PERIOD: Final = _texts("start", "end")
 META: Final = {"lastUpdated": TEXT, "tag": [CODING], "security": [CODING]}
 TOLD: Final = {
@@ -39,7 +57,7 @@ VALUED: Final = {
     **_texts("valueString", "valueInteger", "valueBoolean"),
     "valueCodeableConcept": CONCEPT,
     "dataAbsentReason": CONCEPT,
-    "referenceRange": [{"low": QUANTITY, "high": QUANTITY}],
+    "referenceRange": [{"low": LIMIT, "high": LIMIT}],
 }
 DOSAGE: Final = {
     "route": CONCEPT,
@@ -77,8 +95,8 @@ SHAPES: Final[dict[str, Shape]] = {
         **_texts("status", "effectiveDateTime", "effectiveInstant", "issued"),
         "effectivePeriod": PERIOD,
         "subject": REFERENCE,
-        "performer": [REFERENCE],
-        "specimen": REFERENCE,
+        "performer": [{**_texts("reference", "display"), "identifier": _texts("value")}],
+        "specimen": {"reference": TEXT, "identifier": _texts("value")},
         "component": [VALUED],
     },
     "MedicationRequest": {

@@ -20,9 +20,9 @@ from schemas.vocabulary import FAMILIES, TABLES
 from sources.base import Asked, Part, SourceSettings
 from sources.omop_database import open_database
 from sources.omop_store import Store, Table, make_views, open_files
+from sql.engine import Matching
 from sql.landing import Landing
 from sql.statements import filled, statement, text_literal
-from sql.warehouse import Matching
 
 MACROS: Final = (
     *("ddl/macro_tidy", "ddl/macro_code_text", "ddl/macro_squeezed"),

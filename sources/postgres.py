@@ -244,7 +244,7 @@ def _around(text: str, wanted: Wanted) -> str:
 
 
 def _with_t(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """The batch with a T between day and time. Done here: it would take nearly a third of the server's time for a row."""
+    """The batch with a T between day and time. Done here: it would take nearly a third of the server's time."""
     for name in names:
         column = pyarrow.compute.replace_substring(batch[name], " ", "T")
         batch = batch.set_column(batch.schema.get_field_index(name), name, column)

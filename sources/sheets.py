@@ -312,8 +312,9 @@ def _column_number(letters: bytes) -> int:
 def _cells(path: Path, sheet: str, extent: _Extent, where: str) -> pl.DataFrame:
     """Every cell from row 1 on as text; an empty cell is null. Raises InputRefused where rows are missing."""
     texts = _texts(path, sheet, where)
-    read = texts.filter(pl.any_horizontal(pl.all().is_not_null())).height if texts.width else 0
-    if read != extent.rows:
+    # A formula may give a text of no length: the file has no value there, the reader an empty one.
+    read = _rows_where(texts, pl.all().is_not_null())
+    if not _rows_where(texts, pl.all().str.len_bytes() > 0) <= extent.rows <= read:
         raise InputRefused(
             f"{where}: {extent.rows} rows stand in the sheet and {read} of them could be read",
             "Save the workbook anew, or deliver the table as CSV.",
@@ -321,6 +322,10 @@ def _cells(path: Path, sheet: str, extent: _Extent, where: str) -> pl.DataFrame:
     if not read:
         raise InputRefused(f"{where}: the sheet is empty", "Expected at least a row of column names.")
     return texts
+
+
+def _rows_where(texts: pl.DataFrame, holds: pl.Expr) -> int:
+    return texts.filter(pl.any_horizontal(holds)).height if texts.width else 0
 
 
 def _texts(path: Path, sheet: str, where: str) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -42,6 +43,7 @@ NAMES_KEPT: Final = 1000
 
 LONGEST_NAME: Final = 255
 NOT_A_NAME: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
+TAG_BEGINS: Final = ('"', "W/")
 STATUS: Final = re.compile(r"status code: (\d{3})")
 AZURE_HOST: Final = re.compile(
     r"([a-z0-9]{3,24})\.blob\.core\.(?:windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)"
@@ -272,10 +274,17 @@ def _list(
             continue
         name = _name(key, where)
         if _is_ours(name, bool(folder)):
-            mark = item["e_tag"] or item["last_modified"].isoformat()
-            objects.append(_Object(f"{folder}{name}", key, item["size"], mark))
+            objects.append(_Object(f"{folder}{name}", key, item["size"], _mark(item)))
         else:
             others.append(f"{folder}{name}")
+
+
+def _mark(meta: Any) -> str:
+    tag: str | None = meta["e_tag"]
+    if not tag:
+        return str(meta["last_modified"].isoformat())
+    # Azure quotes it in its answers and not in its lists.
+    return tag if tag.startswith(TAG_BEGINS) else f'"{tag}"'
 
 
 def _joined(prefix: str, name: str) -> str:
@@ -360,19 +369,18 @@ def _ranges(store: Store, item: _Object, storage: StorageSettings, where: str) -
 
     for start in range(0, item.size, LOOK_BYTES):
         options = _as_listed(item, range=(start, min(start + LOOK_BYTES, item.size)))
-        found = _answer(lambda options=options: obstore.get(store, item.key, options=options), where, storage)
+        found = _answer(partial(obstore.get, store, item.key, options=options), where, storage)
         _refuse_other(found.meta, item, where)
         yield bytes(_answer(found.bytes, where, storage))
 
 
 def _as_listed(item: _Object, **wanted: Any) -> Any:
     """Options that make a request fail where the object is no longer the one that was listed."""
-    return {"if_match": item.mark, **wanted} if item.mark.startswith(('"', "W/")) else wanted
+    return {"if_match": item.mark, **wanted} if item.mark.startswith(TAG_BEGINS) else wanted
 
 
 def _refuse_other(meta: Any, item: _Object, where: str) -> None:
-    mark = meta["e_tag"] or meta["last_modified"].isoformat()
-    if (meta["size"], mark) != (item.size, item.mark):
+    if (meta["size"], _mark(meta)) != (item.size, item.mark):
         raise _changed(where)
 
 

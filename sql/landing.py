@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any, Final
 
 from schemas.errors import InputRefused, OutputError
+from sql.engine import Engine
 from sql.statements import text_literal
-from sql.warehouse import Engine, EngineError, memory
+from sql.warehouse import EngineError, memory
 
 COMPRESSION: Final = "zstd"
 ROW_GROUP: Final = 100_000

@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import accumulate
 from pathlib import Path
@@ -32,6 +31,7 @@ from schemas.errors import (
     ScreenError,
 )
 from schemas.vocabulary import FAMILIES, TABLES
+from sql.engine import Engine, Matching
 from sql.extracts import Part, Source, alike, canonical, every_column, lines_at
 from sql.statements import filled, statement, text_literal
 
@@ -98,29 +98,6 @@ NO_FORMAT: Final = "\x01"
 Rows = list[tuple[Any, ...]]
 
 NO_LINKS: Final = pl.DataFrame(schema=dict.fromkeys(("source", "patient_id", "person_id"), pl.String))
-
-
-@dataclass(frozen=True)
-class Matching:
-    """The codes a rule can use, as frames.
-
-    codes: concept, system, code, match, match_code, breadth. drug_names: name (lower case), concept.
-    code_system_aliases: alias (squeezed), system.
-    """
-
-    codes: pl.DataFrame
-    drug_names: pl.DataFrame
-    code_system_aliases: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class Engine:
-    """How much of the machine DuckDB may use; `threads` 0 takes all. `timezone`: where dates without offset are."""
-
-    memory_limit: str = "700MB"
-    threads: int = 0
-    timezone: str = "UTC"
-    max_line_bytes: int = 2 * 1024 * 1024
 
 
 def memory(spill: Path, engine: Engine) -> duckdb.DuckDBPyConnection:

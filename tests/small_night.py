@@ -17,7 +17,8 @@ from schemas.canonical import STAGED_MODELS
 from schemas.contract import split
 from schemas.vocabulary import TABLES
 from sources.base import Part, SourceSettings, TableMapping
-from sql.warehouse import Engine, Matching, Warehouse
+from sql.engine import Engine, Matching
+from sql.warehouse import Warehouse
 
 AS_OF = date(2026, 6, 30)
 

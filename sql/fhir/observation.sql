@@ -29,6 +29,7 @@ valued as (
         case when place = 0 then dataabsentreason else component[place].dataabsentreason end as absence,
         case when place = 0 then referencerange[1] else component[place].referencerange[1] end as limits,
         case when place = 0 then code else component[place].code end as concept,
+        performer[1] as first_performer,
         person_of(subject) as person_id
     from placed
 )
@@ -36,7 +37,7 @@ valued as (
 select
     person_named(people.known_as, person_id, subject) as patient_id,
     coalesce(
-        coalesce(quantity.comparator, '') || quantity.value,
+        case when quantity.comparator is null then quantity.value else quantity.comparator || quantity.value end,
         text_value,
         whole_value,
         in_words(concept_value),
@@ -51,7 +52,9 @@ select
     status,
     limit_of(limits.low, quantity) as reference_low,
     limit_of(limits.high, quantity) as reference_high,
-    coalesce(performer[1].display, bare_id(performer[1].reference), performer[1].identifier.value) as performing_lab,
+    coalesce(
+        first_performer.display, bare_id(first_performer.reference), first_performer.identifier.value
+    ) as performing_lab,
     concept.coding as codings,
     concept.text as concept_text,
     case

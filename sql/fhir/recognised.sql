@@ -24,11 +24,18 @@ placed as (
             else 1
         end as place_of_coding
     from said
+),
+
+chosen as (
+    select
+        * exclude (codings, place_of_coding),
+        codings[place_of_coding] as coding
+    from placed
 )
 
 select
-    * exclude (codings, concept_text, place_of_coding),
-    codings[place_of_coding].system as code_system,
-    codings[place_of_coding].code as code,
-    coalesce(concept_text, codings[place_of_coding].display) as {named}
-from placed;
+    * exclude (concept_text, coding),
+    coding.system as coding_system,
+    coding.code as coding_code,
+    coalesce(concept_text, coding.display) as coding_name
+from chosen;

@@ -2,9 +2,11 @@
 
     python tests/benchmark/fhir.py --lines 1000000 [--dir .bench] [--repeats 3]
 
-Parsing and landing are child processes, in turn. Shown are the medians of the seconds inside each (after imports),
-the median of the ratio of their rates (landing / parsing), and the peak memory of each. The export is written once:
-eight of ten lines are Observations, as a server writes them, with narrative, categories and second codings.
+Three ways in turn, each a child process: `columns`, the engine parses every line into the typed columns of its type
+and counts them; `cells`, the same and the length of every cell that is landed must be known, as in the floor of
+the nightly run; `land`, the landing itself with hashing and counting. Shown are the medians of the seconds inside each
+(after imports) and the memory of each at its peak. The export is written once: eight of ten lines are Observations, as
+a server writes them, with narrative and categories, every third with a second coding.
 """
 
 from __future__ import annotations
@@ -22,6 +24,15 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE)]
+
+import duckdb  # noqa: E402
+from bench import timed  # noqa: E402
+
+from rules.loader import code_system_aliases, load_pack  # noqa: E402
+from sources.base import Asked, SourceSettings  # noqa: E402
+from sources.fhir import land  # noqa: E402
+from sources.fhir_shapes import SHAPES, as_columns  # noqa: E402
+from sql.warehouse import Matching  # noqa: E402
 
 AS_OF = date(2026, 6, 30)
 LINES_PER_FILE = 250_000
@@ -148,62 +159,84 @@ def written_export(lines: int, base: Path) -> Path:
     return folder
 
 
-def parse(folder: Path) -> int:
-    """Every line through the engine's reader into the typed columns of its type, and nothing else."""
-    import duckdb
+CELLS = {
+    "Patient": ("id", "birthDate", "gender", "generalPractitioner[1].reference"),
+    "Observation": (
+        *("id", "status", "issued", "effectiveDateTime", "subject.reference", "specimen.reference"),
+        *("code.text", "code.coding[1].system", "code.coding[1].code", "performer[1].display"),
+        *("valueQuantity.value", "valueQuantity.unit"),
+        *("referenceRange[1].low.value", "referenceRange[1].high.value"),
+    ),
+    "MedicationRequest": (
+        *("id", "status", "authoredOn", "subject.reference", "medicationCodeableConcept.text"),
+        *("medicationCodeableConcept.coding[1].system", "medicationCodeableConcept.coding[1].code"),
+        *("dosageInstruction[1].route.text", "dosageInstruction[1].timing.repeat.frequency"),
+        *(
+            "dosageInstruction[1].doseAndRate[1].doseQuantity.value",
+            "dispenseRequest.expectedSupplyDuration.value",
+        ),
+    ),
+    "Condition": ("id", "recordedDate", "subject.reference", "code.coding[1].system", "code.coding[1].code"),
+    "Procedure": ("id", "status", "subject.reference", "code.coding[1].system", "code.coding[1].code"),
+    "ServiceRequest": ("status", "authoredOn", "subject.reference", "code.coding[1].code"),
+    "Encounter": (),
+}
+"""Resource type -> the cells that its rows are made of."""
 
-    from sources.fhir_shapes import SHAPES, as_columns
 
-    rows = 0
+def parse(folder: Path, has_cells: bool) -> tuple[float, float]:
+    """Every line through the engine's reader into the typed columns of its type, nothing kept; gives the seconds.
+
+    has_cells: the length of every cell must be known as well, as in the floor of the nightly run.
+    """
+    began = time.perf_counter(), time.process_time()
     with duckdb.connect(config={"memory_limit": "700MB", "preserve_insertion_order": False}) as engine:
         for file in sorted(folder.glob("*.ndjson")):
             kind = file.name.split(".")[0]
-            counts = ", ".join(f'count("{name}")' for name in SHAPES[kind])
-            columns = as_columns(kind)
-            rows += engine.execute(
-                f"select count(*), {counts} from read_ndjson('{file}', columns = {columns}, ignore_errors = true)"
-            ).fetchall()[0][0]
-    return rows
+            asked = [f'count("{name}")' for name in SHAPES[kind]]
+            if has_cells:
+                asked += [f"sum(strlen({cell}))" for cell in CELLS[kind]]
+            reader = f"read_ndjson('{file}', columns = {as_columns(kind)}, ignore_errors = true)"
+            engine.execute(f"select {', '.join(asked)} from {reader}").fetchall()
+    return passed(began)
 
 
-def landed(folder: Path) -> int:
-    from rules.loader import code_system_aliases, load_pack
-    from sources.base import Asked, SourceSettings
-    from sources.fhir import land
-    from sql.warehouse import Matching
+def passed(began: tuple[float, float]) -> tuple[float, float]:
+    """Seconds by the clock and of a processor since then."""
+    return time.perf_counter() - began[0], time.process_time() - began[1]
 
+
+def landing(folder: Path) -> tuple[float, float]:
+    """The export landed as the nightly run does it; gives the seconds."""
     pack = load_pack("b12/1.0.0")
     matching = Matching(pack.codes, pack.drug_names, code_system_aliases())
-    global began
-    began = time.perf_counter()
     with TemporaryDirectory(dir=folder.parent) as work:
-        parts = land(
-            SourceSettings("export", folder, kind="fhir"), Asked(Path(work), AS_OF, matching=matching)
-        )
-    return sum(part.rows for part in parts)
+        began = time.perf_counter(), time.process_time()
+        asked = Asked(Path(work), AS_OF, matching=matching)
+        parts = land(SourceSettings("export", folder, kind="fhir"), asked)
+        took = passed(began)
+    assert not any(part.malformed_lines for part in parts)
+    return took
 
 
-began = 0.0
+WAYS = {
+    "columns": lambda folder: parse(folder, has_cells=False),
+    "cells": lambda folder: parse(folder, has_cells=True),
+    "land": landing,
+}
 
 
-def child(what: str, folder: Path) -> None:
-    global began
-    import duckdb  # noqa: F401
-    import polars  # noqa: F401
-
-    began = time.perf_counter()
-    rows = parse(folder) if what == "parse" else landed(folder)
-    print(json.dumps({"seconds": time.perf_counter() - began, "rows": rows}))
+def child(way: str, folder: Path) -> None:
+    seconds, processor = WAYS[way](folder)
+    print(json.dumps({"seconds": seconds, "processor": processor}))
 
 
 def main() -> None:
-    from bench import timed
-
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--lines", type=int, default=1_000_000)
     asked.add_argument("--dir", type=Path, default=ROOT / ".bench")
     asked.add_argument("--repeats", type=int, default=3)
-    asked.add_argument("--child", choices=("parse", "land"), help=argparse.SUPPRESS)
+    asked.add_argument("--child", choices=WAYS, help=argparse.SUPPRESS)
     options = asked.parse_args()
     folder = written_export(options.lines, options.dir.absolute())
     if options.child:
@@ -211,26 +244,24 @@ def main() -> None:
         return
     size = sum(file.stat().st_size for file in folder.glob("*.ndjson"))
     me = [sys.executable, __file__, "--lines", str(options.lines), "--dir", str(options.dir)]
-    seconds: dict[str, list[float]] = {"parse": [], "land": []}
-    processor: dict[str, list[float]] = {"parse": [], "land": []}
-    peaks: dict[str, list[float]] = {"parse": [], "land": []}
+    told: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for _ in range(options.repeats):
-        for what in ("parse", "land"):
-            timing, said = timed([*me, "--child", what], what)
-            seconds[what].append(json.loads(said)["seconds"])
-            processor[what].append(timing.cpu_seconds)
-            peaks[what].append(timing.peak_mib)
-    ratio = median(
-        parsing / landing for parsing, landing in zip(seconds["parse"], seconds["land"], strict=True)
-    )
+        for way, said in told.items():
+            timing, text = timed([*me, "--child", way], way)
+            said.append(json.loads(text) | {"peak": timing.peak_mib})
     print(f"{options.lines} lines, {size / 2**20:.0f} MiB, {options.repeats} repeats")
-    for what in ("parse", "land"):
-        took = median(seconds[what])
+    for way, said in told.items():
+        took = median(one["seconds"] for one in said)
         print(
-            f"{what:6} {took:7.2f} s  {options.lines / took / 1000:8.0f} thousand lines/s  "
-            f"{median(processor[what]):7.2f} s of processor  {max(peaks[what]):6.0f} MiB at its peak"
+            f"{way:8} {took:7.2f} s  {options.lines / took / 1000:6.0f} thousand lines/s  "
+            f"{median(one['processor'] for one in said):6.2f} s of processor  "
+            f"{max(one['peak'] for one in said):5.0f} MiB at its peak"
         )
-    print(f"rate of landing / rate of parsing: {ratio:.2f}")
+    for way in ("columns", "cells"):
+        pairs = list(zip(told[way], told["land"], strict=True))
+        of_rates = median(first["seconds"] / second["seconds"] for first, second in pairs)
+        of_cores = median(first["processor"] / second["processor"] for first, second in pairs)
+        print(f"land / {way}: {of_rates:.0%} of its rate, {of_cores:.0%} by seconds of a core")
 
 
 if __name__ == "__main__":

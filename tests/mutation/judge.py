@@ -17,14 +17,16 @@ from tests.mutation.people import of_cases, of_cohort
 ROOT = Path(__file__).parents[2]
 
 FACTS_ALONE = ("tests/unit/test_screen_facts.py",)
+VALUES_ALONE = ("tests/spec/test_screen_cases.py", "-k", "not test_story")
 TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "code_use": (("tests/unit/test_code_use.py",),),
     "course": (("tests/unit/test_course.py",),),
     "inputs": (("tests/unit/test_inputs.py",),),
     "medication": (("tests/unit/test_medication.py",),),
-    "normalise": (("tests/spec/test_screen_cases.py", "-k", "not test_story"), FACTS_ALONE),
+    "normalise": (VALUES_ALONE, FACTS_ALONE),
     "present": (FACTS_ALONE, ("tests/unit/test_explain.py",), ("tests/unit/test_exports_publish.py",)),
     "records": (("tests/unit/test_records.py",), ("tests/unit/test_explain.py",)),
+    "results": (VALUES_ALONE, FACTS_ALONE),
     "summarise": (("tests/integration/test_night.py",), ("tests/unit/test_exports_html.py",)),
     "unseen": (("tests/unit/test_unseen.py",), ("tests/unit/test_explain.py",)),
 }

@@ -228,16 +228,23 @@ def urgency(person: Mapping[str, Any]) -> int:
     return 0 if person["priority"] is None else len(PRIORITIES) - PRIORITIES.index(person["priority"])
 
 
+BY_THE_TABLE = ("R09", "R10.neuro_low")
+"""Pregnant with uncertain neurological features: R09 asks for review at P1, R10 for confirmation at P2."""
+
+
 def lowered_without_cause(night: Publication) -> dict[str, Any]:
     """People whose best priority over all lists fell when one B12 was lowered.
 
     Left out is who is kept off a list by a test already asked for: a lower result may call for another list
-    than before, and on that list an open request for its test may be standing in for the person.
+    than before, and on that list an open request for its test may be standing in for the person. So is who the
+    specification's own rows give a lower priority.
     """
     people, found = night.by_person, {}
     for name, before in people.items():
         after = people.get(f"LOWER-{name}")
         if after is None or before["is_suppressed"] or after["is_suppressed"]:
+            continue
+        if (before["decision_key"], after["decision_key"]) == BY_THE_TABLE:
             continue
         if urgency(after) < urgency(before):
             shown = ("rule_id", "decision_key", "priority", "index_class", "mma", "pregnant")

@@ -334,6 +334,17 @@ def half(cut: int) -> Fault:
     return spoil
 
 
+def plain_rest(answering: _Answering) -> bool:
+    """The rest of a file, but not in the encoding in which it was begun."""
+    answering.send_response(206)
+    start = int(answering.headers["Range"].removeprefix("bytes=").rstrip("-"))
+    answering.send_header("Content-Range", f"bytes {start}-{start + 9}/*")
+    answering.send_header("Content-Length", "10")
+    answering.end_headers()
+    answering.wfile.write(b"0123456789")
+    return True
+
+
 def silence(seconds: float) -> Fault:
     """Nothing for so long, and then the answer."""
 

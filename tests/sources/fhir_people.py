@@ -178,7 +178,7 @@ def medication(row: Row) -> dict[str, Any]:
         "subject": person(row),
     }
     if kind == "MedicationAdministration":
-        assert not (row["doses_per_day"] or row["days_supply"] or row["end_on"])
+        assert not any(row[name] for name in ("doses_per_day", "days_supply", "end_on"))
         return resource | {
             "effectiveDateTime": row["start_on"],
             "dosage": {"route": {"text": row["route"]}, "dose": dose},

@@ -20,7 +20,7 @@ from schemas.errors import ConfigurationError, InputRefused, ScreenError
 from sources import fhir
 from sources.base import Asked, FhirSettings, Part, SourceSettings, TableMapping
 from sql import statements
-from sql.warehouse import Matching
+from sql.engine import Matching
 from tests.night import screened
 from tests.sources import fhir_people
 
@@ -90,9 +90,7 @@ def landed_parts(folder: Path, work: Path, **more: Any) -> list[Part]:
 
 def rows_of(parts: list[Part], table: str) -> list[dict[str, str | None]]:
     """The rows of a table without columns that say nothing."""
-    found = [
-        pl.read_parquet(part.read_path).select(part.columns.values()) for part in parts if part.table == table
-    ]
+    found = [pl.read_parquet(part.read_path).select(**part.columns) for part in parts if part.table == table]
     rows = pl.concat(found, how="diagonal").iter_rows(named=True) if found else ()
     return [{key: value for key, value in row.items() if value not in (None, "")} for row in rows]
 
@@ -1040,10 +1038,11 @@ def test_the_demo_people_get_the_same_lists(demo: Path, tmp_path: Path) -> None:
         assert (from_files.folder / path).read_bytes() == (from_fhir.folder / path).read_bytes(), path
 
 
-def test_a_file_downloaded_twice_changes_nothing(demo: Path, tmp_path: Path) -> None:
+def test_a_file_downloaded_twice_changes_nothing_and_its_broken_line_is_told(demo: Path, tmp_path: Path) -> None:
     twice = tmp_path / "fhir"
     shutil.copytree(demo / "fhir", twice)
-    shutil.copy(twice / "Observation.000.ndjson", twice / "Observation.001.ndjson")
+    again = twice / "Observation.001.ndjson"
+    again.write_bytes((twice / "Observation.000.ndjson").read_bytes() + b'{"resourceType": "Observation", "id\n')
     shutil.copy(demo / "fhir.toml", tmp_path)
     once = screened(None, tmp_path / "once", AS_OF, config=demo / "fhir.toml")
     again = screened(None, tmp_path / "twice", AS_OF, config=tmp_path / "fhir.toml")

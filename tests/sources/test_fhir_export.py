@@ -43,6 +43,7 @@ from tests.sources.export_server import (
     Running,
     half,
     no_longer,
+    plain_rest,
     reset,
     serving,
     silence,
@@ -619,6 +620,12 @@ def test_what_the_server_could_not_export_is_refused_and_counted(tmp_path: Path)
     assert arrived(tmp_path) == ALL
 
 
+def test_a_severity_between_two_blocks_is_counted_once(tmp_path: Path) -> None:
+    one = b'"severity": "error"'
+    (tmp_path / "x.ndjson").write_bytes(one + b"x" * (4 * 1024 * 1024 - len(one) - 5) + one + one)
+    assert fhir_export._severities(tmp_path / "x.ndjson", "x") == {"error": 3}
+
+
 def test_what_the_server_warns_of_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with serving(files=FILES | {"Trouble": [outcomes("warning", "information")]}) as server:
         server.export.manifest = {
@@ -659,6 +666,18 @@ def test_a_file_that_changed_meanwhile_begins_anew(tmp_path: Path) -> None:
     with serving(files={"Patient": PEOPLE}, gzip=False, faults=faults) as server:
         exported(server, tmp_path)
     assert arrived(tmp_path) == lines("Patient", 3, first=7).splitlines()
+
+
+def test_a_rest_in_another_encoding_is_not_joined(tmp_path: Path) -> None:
+    faults = {"GET /fhir/files/Patient/0": [half(60), plain_rest]}
+    with serving(files=FILES, faults=faults) as server:
+        exported(server, tmp_path)
+        assert [one.headers.get("Range") for one in server.sent("/fhir/files/Patient/0")] == [
+            None,
+            "bytes=60-",
+            None,
+        ]
+    assert arrived(tmp_path) == ALL
 
 
 def test_half_a_file_for_ever_is_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from schemas.errors import ConfigurationError, InputRefused
 from sources import omop, omop_store
 from sources.base import Asked, DatabaseSettings, OmopSettings, Part, SourceSettings, TableMapping
 from sources.gather import gather
-from sql.warehouse import Matching
+from sql.engine import Matching
 from tests.night import Publication
 from tests.sources import omop_people
 from tests.sources.omop_people import People, Row, as_csv, as_database, as_parquet
@@ -1109,11 +1109,11 @@ def fuzzed(chance: random.Random, store: Store) -> Store:
         elif act < 0.2:
             rows.remove(chance.choice(rows))
         elif act < 0.25:
-            column = chance.choice(list(rows[0]))
+            column = chance.choice(list(rows[0]) or ["person_id"])
             changed[table] = [{name: text for name, text in row.items() if name != column} for row in rows]
         else:
             row = chance.choice(rows)
-            row[chance.choice(list(row))] = chance.choice(TEXTS)
+            row[chance.choice(list(row) or ["person_id"])] = chance.choice(TEXTS)
     return {table: rows for table, rows in changed.items() if rows and rows[0]}
 
 

@@ -23,6 +23,7 @@ from schemas.vocabulary import TABLES
 from sources import sheets
 from sources.base import Asked, Part, SourceSettings, SpreadsheetSettings, TableMapping
 from sources.gather import gather
+from tests.integration.command import call
 from tests.sources import demo
 
 AS_OF = date(2026, 6, 30)
@@ -175,6 +176,20 @@ def test_rows_without_anything_in_them_are_no_rows(folder: Path) -> None:
         [" "],
     ]
     assert [row[1] for row in landed(folder, rows)] == ["1", "2"]
+
+
+def test_formulas_filled_down_below_the_table_are_no_rows(folder: Path) -> None:
+    good(folder)
+    empty = b"".join(
+        b'<row r="%d"><c r="A%d" t="str"><f>""</f><v></v></c></row>' % (n, n) for n in range(60, 90)
+    )
+    blank = b'<row r="90"><c r="A90" t="inlineStr"><is><t></t></is></c></row>'
+    rewritten(
+        folder / "labs.xlsx",
+        SHEET,
+        lambda text: text.replace(b"</sheetData>", empty + blank + b"</sheetData>"),
+    )
+    assert labs_of(source(folder), folder.parent).rows == 50
 
 
 def test_a_sheet_that_begins_elsewhere_and_hidden_rows_count_like_others(folder: Path) -> None:
@@ -368,7 +383,7 @@ def test_a_zip_file_of_something_else_is_refused(folder: Path) -> None:
     [
         lambda text: text[: len(text) // 2],
         lambda text: text.replace(b"</sheetData>", b""),
-        lambda text: re.sub(rb'(<c r="A2" t="s"><v>)\d+', rb'\g<1>99999', text),
+        lambda text: re.sub(rb'(<c r="A2" t="s"><v>)\d+', rb"\g<1>99999", text),
         lambda text: text.replace(b"</row>", b"", 3),
     ],
     ids=["half a sheet", "no end", "a text that is not there", "rows that run on"],
@@ -491,3 +506,16 @@ def test_the_lists_are_byte_for_byte_those_of_the_files(tmp_path: Path) -> None:
     lists = [name for name in sorted(expected) if "/all/" in name or "/clinics/" in name]
     assert len(lists) > 10
     assert [name for name in lists if found[name] != expected[name]] == []
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "source-spreadsheet.md"
+
+
+def test_the_page_works_word_for_word(tmp_path: Path) -> None:
+    told = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "site.toml").write_text('[screen]\nas_of = 2026-06-30\noutput = "out"\n' + "".join(told))
+    titled = {name: [["Clinic"], ["made in June"], *rows] for name, rows in demo_sheets().items()}
+    written(tmp_path / "extract" / "clinic.xlsx", titled)
+    checked = call("check", "--config", tmp_path / "site.toml")
+    assert "Source practice (files, snapshot): can be read" in checked.out
+    assert checked.code == 0

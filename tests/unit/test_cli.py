@@ -300,7 +300,7 @@ def test_explain_somebody_who_is_only_in_quarantine(tmp_path):
     screen(extracts, tmp_path / "out")
     result = ask("explain", SENTINEL, "--output", tmp_path / "out")
     assert result.exit_code == 0
-    assert "birth_date_unreadable" in result.stdout
+    assert "The patient's birth date is not a date." in result.stdout
     assert "Not decided on" in result.stdout
 
 
@@ -333,7 +333,7 @@ def test_an_unexpected_error_is_told_by_kind_only(tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise ValueError(SENTINEL)
 
-    monkeypatch.setattr("flows.stages.discover", fail)
+    monkeypatch.setattr("flows.stages.gather", fail)
     for debug in ((), ("--debug",)):
         result = screen(small_extract(tmp_path / "in"), tmp_path / "out", *debug)
         assert result.exit_code == 1
@@ -462,7 +462,7 @@ def test_a_signal_ends_the_run_cleanly(tmp_path, signal_name, exit_code):
     extracts = small_extract(tmp_path / "in")
     program = (
         "import os, signal\nfrom flows import cli, stages\n"
-        f"stages.discover = lambda *_: os.kill(os.getpid(), signal.{signal_name}) or []\n"
+        f"stages.gather = lambda *_: os.kill(os.getpid(), signal.{signal_name}) or []\n"
         "cli.main()\n"
     )
     arguments = ["run", "--direct", "--extracts", str(extracts), "--output", str(tmp_path / "out")]

@@ -140,11 +140,12 @@ def test_an_undated_administration_is_refused_and_an_undated_statement_is_not() 
 def test_patients_are_refused_for_what_makes_them_unusable() -> None:
     frame = pl.DataFrame(
         {
-            "row_no": [1, 2, 3, 4, 5],
-            "has_patient_id": [False, True, True, True, True],
-            "versions": [1, 2, 1, 1, 1],
-            "birth_date": [date(1950, 1, 1), date(1950, 1, 1), None, None, date(1950, 1, 1)],
-            "is_birth_date_unreadable": [False, False, False, True, False],
+            "row_no": [1, 2, 3, 4, 5, 6],
+            "has_patient_id": [False, True, True, True, True, True],
+            "versions": [1, 2, 1, 1, 1, 1],
+            "is_link_conflicting": [False, False, False, False, False, True],
+            "birth_date": [date(1950, 1, 1), date(1950, 1, 1), None, None, *[date(1950, 1, 1)] * 2],
+            "is_birth_date_unreadable": [False, False, False, True, False, False],
             "sex": "female",
             "has_unreadable_date": False,
         },
@@ -156,6 +157,7 @@ def test_patients_are_refused_for_what_makes_them_unusable() -> None:
         2: ["patient_conflicting"],
         3: ["birth_date_missing"],
         4: ["birth_date_unreadable"],
+        6: ["link_conflicting"],
     }
 
 
@@ -170,4 +172,9 @@ def test_every_check_of_a_staged_table_is_a_known_reason() -> None:
 def test_a_reason_is_a_sentence_and_a_person_who_cannot_be_screened_is_urgent() -> None:
     assert all(reason.id == key and reason.sentence.endswith(".") for key, reason in REASONS.items())
     urgent = {key for key, reason in REASONS.items() if reason.severity == "urgent"}
-    assert urgent == {"patient_conflicting", "birth_date_missing", "birth_date_unreadable"}
+    assert urgent == {
+        "patient_conflicting",
+        "link_conflicting",
+        "birth_date_missing",
+        "birth_date_unreadable",
+    }

@@ -113,6 +113,7 @@ LENGTHS_AND_PLACES = {
     "sql/ddl/macro_iso_at.sql": {10, 26},
     "sql/ddl/macro_offset_at.sql": {60},
     "sql/ledger/fingerprint.sql": {64, 2**64, 2**64 - 1},
+    "sql/ledger/link_sums.sql": {31, 64, 2**64 - 1},
     "sql/ledger/opt_out_sums.sql": {64, 2**64 - 1},
     "sql/omop/macro_day_of.sql": {10},
     "sql/omop/macro_moment_of.sql": {10, 11},

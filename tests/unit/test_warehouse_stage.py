@@ -14,7 +14,7 @@ import pytest
 
 from schemas.errors import ConfigurationError, ContractError
 from sources.base import TableMapping
-from sql.warehouse import Engine
+from sql.engine import Engine
 from tests.small_night import AS_OF, LABS, MATCHING, MEDICATIONS, PATIENTS, SmallNight
 
 END_OF_DAY = (23, 59, 59, 999999)
