@@ -8,7 +8,7 @@ LINES ?= 1000000
 ROWS ?= 5000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test mutants check bench bench-postgres docs clean
+.PHONY: help setup run test mutants check bench bench-postgres bench-fhir fuzz docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ bench-postgres: $(STAMP) ## time landing from PostgreSQL beside the bare driver:
 
 bench-fhir: $(STAMP) ## time the landing of a FHIR export beside its mere parsing: make bench-fhir LINES=1000000
 	$(BIN)/python tests/benchmark/fhir.py --lines $(LINES)
+
+fuzz: $(STAMP) ## ten thousand mutated lines or files for each format that is read
+	FUZZ_CASES=10000 $(BIN)/python -m pytest -q tests/sources -k "whatever or changed_stores or fuzz"
 
 docs: $(STAMP) ## write the generated pages of docs/ anew
 	$(BIN)/python -m flows.pages docs

@@ -5,13 +5,12 @@ Nothing here reads a file or a stream twice, and memory is bounded by the engine
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from schemas.errors import InputRefused, OutputError
+from schemas.errors import InputRefused, OutputError, ScreenError
 from sql.engine import Engine
 from sql.statements import text_literal
 from sql.warehouse import EngineError, memory
@@ -48,8 +47,7 @@ class Landing:
 
     def run(self, text: str, where: str, /, **values: Any) -> list[tuple[Any, ...]]:
         """The rows a statement gives. Raises InputRefused naming `where`, never with what the engine says of rows."""
-        with self._said_plainly(where):
-            return self._connection.execute(text, values or None).fetchall()
+        return self._told(text, values, where)
 
     def write(self, query: str, path: Path, where: str, /, **values: Any) -> int:
         """Write the rows of `query` to a Parquet file in `folder`; gives their number."""
@@ -57,30 +55,30 @@ class Landing:
             f"copy ({query}) to {text_literal(str(path))} "
             f"(format parquet, compression {COMPRESSION}, row_group_size {ROW_GROUP})"
         )
-        with self._said_plainly(where):
-            return int(self._connection.execute(copy, values or None).fetchall()[0][0])
+        return int(self._told(copy, values, where)[0][0])
 
     def columns(self, query: str, where: str) -> list[str]:
         """The names of the columns that `query` gives, without running it."""
         return [str(row[0]) for row in self.run(f"describe {query}", where)]
 
-    @contextmanager
-    def _said_plainly(self, where: str) -> Iterator[None]:
-        """What the engine says quotes rows; it becomes a refusal that names the place and the kind of fault."""
-        problem: InputRefused | OutputError | None = None
+    def _told(self, text: str, values: dict[str, Any], where: str) -> list[tuple[Any, ...]]:
+        """What the engine says of a failure quotes rows; it becomes a refusal of the place and the kind of fault."""
+        problem: ScreenError
         try:
-            yield
+            return self._connection.execute(text, values or None).fetchall()
         except EngineError as error:
-            words = str(error).lower()
-            if "no space left" in words or "file too large" in words:
-                problem = OutputError(
-                    f"{where}: its landed copy cannot be written: the disk is full.",
-                    "Make room, then run again.",
-                )
-            else:
-                problem = InputRefused(f"{where}: cannot be read ({type(error).__name__}).")
-        if problem:
-            raise problem
+            problem = _refusal(error, where)
+        # Raised out here: inside, the engine's error would travel along as context.
+        raise problem
+
+
+def _refusal(error: Exception, where: str) -> ScreenError:
+    words = str(error).lower()
+    if "no space left" in words or "file too large" in words:
+        return OutputError(
+            f"{where}: its landed copy cannot be written: the disk is full.", "Make room, then run again."
+        )
+    return InputRefused(f"{where}: cannot be read ({type(error).__name__}).")
 
 
 def paths(files: Sequence[Path]) -> str:

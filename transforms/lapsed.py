@@ -75,7 +75,7 @@ def _deficient_before(
 def _cleared(ended: pl.LazyFrame, evaluable: pl.LazyFrame, mma: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     """People (person_key) with a result after the last dose, off replacement, that rules a deficiency out.
 
-    UNLIKELY without a LOW of the other test near it, or INDET with a NORMAL MMA in its window; no LOW since.
+    UNLIKELY without a LOW of the other test near it, or INDET with a NORMAL MMA in its window; no LOW on that day or since.
     """
     after = (
         evaluable.filter(~pl.col("is_confounded"))
@@ -100,6 +100,6 @@ def _cleared(ended: pl.LazyFrame, evaluable: pl.LazyFrame, mma: pl.LazyFrame, pa
     )
     cleared = pl.concat([rows.select("person_key", "collected_on") for rows in (unlikely, answered)])
     low_since = cleared.join(low, on="person_key", how="inner").filter(
-        pl.col("low_on") > pl.col("collected_on")
+        pl.col("low_on") >= pl.col("collected_on")
     )
     return cleared.join(low_since, on=["person_key", "collected_on"], how="anti").select("person_key")

@@ -121,7 +121,7 @@ def is_cleared(chart: Chart, doses: list[Dose]) -> bool:
 
 def _has_low_since(results: list[Result], chart: Chart, sampled_on: date) -> bool:
     return any(
-        each.b12_class == "LOW" and each.sampled_on > sampled_on and _is_outside_pregnancy(chart, each)
+        each.b12_class == "LOW" and each.sampled_on >= sampled_on and _is_outside_pregnancy(chart, each)
         for each in results
     )
 

@@ -921,16 +921,37 @@ def as_line(resource: Any, draw: random.Random) -> bytes:
 
 
 WHOLE = [
-    OBSERVATION | {"component": [{"code": B12, "valueQuantity": {"value": 1, "unit": "ng/L"}}], "referenceRange": [{"high": {"value": 9}}]},
+    OBSERVATION
+    | {
+        "component": [{"code": B12, "valueQuantity": {"value": 1, "unit": "ng/L"}}],
+        "referenceRange": [{"high": {"value": 9}}],
+    },
     REQUEST | {"dosageInstruction": every(1, 1, "d"), "contained": [{"id": "x", "code": METFORMIN}]},
-    PATIENT | {"generalPractitioner": [organisation("a")], "extension": [{"url": "urn:out", "valueBoolean": True}], "meta": {"tag": [{"code": "x"}]}},
+    PATIENT
+    | {
+        "generalPractitioner": [organisation("a")],
+        "extension": [{"url": "urn:out", "valueBoolean": True}],
+        "meta": {"tag": [{"code": "x"}]},
+    },
     CONDITION | {"onsetDateTime": "2020-01-01", "clinicalStatus": {"coding": [{"code": "active"}]}},
-    {"resourceType": "MedicationAdministration", "id": "a", "medicationReference": {"reference": "Medication/x1"}, "subject": SUBJECT, "dosage": {"dose": {"value": 1}}},
+    {
+        "resourceType": "MedicationAdministration",
+        "id": "a",
+        "medicationReference": {"reference": "Medication/x1"},
+        "subject": SUBJECT,
+        "dosage": {"dose": {"value": 1}},
+    },
     {"resourceType": "FamilyMemberHistory", "id": "f", "patient": SUBJECT, "condition": [{"code": B12}]},
     {"resourceType": "Medication", "id": "x1", "code": METFORMIN},
-    {"resourceType": "Procedure", "id": "x", "code": METFORMIN, "subject": SUBJECT, "performedDateTime": "2020"},
+    {
+        "resourceType": "Procedure",
+        "id": "x",
+        "code": METFORMIN,
+        "subject": SUBJECT,
+        "performedDateTime": "2020",
+    },
     {"resourceType": "ServiceRequest", "id": "s", "code": B12, "subject": SUBJECT, "authoredOn": "2020"},
-]  # fmt: skip
+]
 
 
 def test_whatever_lines_come_they_are_counted_or_refused(tmp_path: Path, fuzz_cases: int) -> None:
@@ -977,8 +998,11 @@ def test_no_message_holds_what_a_line_says(
     fault: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told = json.loads(json.dumps(OBSERVATION).replace("final", SENTINEL)) | {
-        "id": SENTINEL, "subject": {"reference": f"Patient/{SENTINEL}"}, "valueString": SENTINEL, "code": {"text": SENTINEL}
-    }  # fmt: skip
+        "id": SENTINEL,
+        "subject": {"reference": f"Patient/{SENTINEL}"},
+        "valueString": SENTINEL,
+        "code": {"text": SENTINEL},
+    }
     text = {
         "broken": lines(told)[:-5] + b"\n" + lines(told | {"resourceType": SENTINEL}),
         "everywhere": (SENTINEL + "\n").encode() * 3,
@@ -1038,12 +1062,17 @@ def test_the_demo_people_get_the_same_lists(demo: Path, tmp_path: Path) -> None:
         assert (from_files.folder / path).read_bytes() == (from_fhir.folder / path).read_bytes(), path
 
 
-def test_a_file_downloaded_twice_changes_nothing_and_its_broken_line_is_told(demo: Path, tmp_path: Path) -> None:
+def test_a_file_downloaded_twice_changes_nothing_and_its_broken_line_is_told(
+    demo: Path, tmp_path: Path
+) -> None:
     twice = tmp_path / "fhir"
     shutil.copytree(demo / "fhir", twice)
-    again = twice / "Observation.001.ndjson"
-    again.write_bytes((twice / "Observation.000.ndjson").read_bytes() + b'{"resourceType": "Observation", "id\n')
+    delivered = (twice / "Observation.000.ndjson").read_bytes()
+    (twice / "Observation.001.ndjson").write_bytes(delivered + b'{"resourceType": "Observation", "id\n')
     shutil.copy(demo / "fhir.toml", tmp_path)
     once = screened(None, tmp_path / "once", AS_OF, config=demo / "fhir.toml")
     again = screened(None, tmp_path / "twice", AS_OF, config=tmp_path / "fhir.toml")
     assert again.decisions.drop("run_id", strict=False).equals(once.decisions.drop("run_id", strict=False))
+    refused = pl.read_csv(again.folder / "quarantine" / "labs.csv", infer_schema=False)
+    told = refused.filter(pl.col("reasons") == "malformed_line").select("file", "line").rows()
+    assert told == [("Observation.001.ndjson", str(delivered.count(b"\n") + 1))]
