@@ -29,7 +29,13 @@ named as (
     from reported
     union all
     select source, patient_id, false as has_row
-    from (from further except from reported) as without_row
+    from (
+        select source, patient_id
+        from further
+        except
+        select source, patient_id
+        from reported
+    ) as without_row
 ),
 
 certain as (
