@@ -75,8 +75,8 @@ def _deficient_before(
 def _cleared(ended: pl.LazyFrame, evaluable: pl.LazyFrame, mma: pl.LazyFrame, pack: Pack) -> pl.LazyFrame:
     """People (person_key) with a result after the last dose, off replacement, that rules a deficiency out.
 
-    UNLIKELY without a LOW of the other test near it, or INDET with a NORMAL MMA in its window; with no LOW on that day or
-    since.
+    UNLIKELY without a LOW of the other test near it, or INDET with a NORMAL MMA in its window; with no LOW on that
+    day or since.
     """
     after = (
         evaluable.filter(~pl.col("is_confounded"))
