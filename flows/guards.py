@@ -66,6 +66,29 @@ def empty_tables(rows_in: Mapping[str, int]) -> str | None:
     return f"Without rows: {', '.join(empty)}." if empty else None
 
 
+def empty_deliveries(
+    delivers: Mapping[str, Iterable[str]], rows_in: Mapping[tuple[str, str], int]
+) -> str | None:
+    """Which snapshots lack every row of a table that they deliver, as a sentence; null where none does."""
+    empty = [
+        f"{source} {table}"
+        for source, tables in delivers.items()
+        for table in tables
+        if not rows_in.get((source, table))
+    ]
+    return f"Without rows: {', '.join(empty)}." if empty else None
+
+
+def fewer_links(linked: int, previous: int, limits: Limits) -> str | None:
+    """Why so few identifiers are joined that people would fall apart; null where enough are."""
+    if linked < limits.volume_drop * previous:
+        return (
+            f"The crosswalk joins {linked} identifiers, {previous} in the previous publication"
+            f" (the limit is {limits.volume_drop:.0%} of it)."
+        )
+    return None
+
+
 def low_volume(people: int, recognised_b12: int, previous_b12: int | None, limits: Limits) -> str | None:
     """Why this night would see nothing, or far less than the one before; null where it sees enough."""
     if not people:

@@ -71,11 +71,16 @@ def extract(night_file: Path) -> Counts:
     asked = Asked(night.work, night.as_of, engine_of(night), _watermarks(night), matching=matching_of(pack))
     parts = [part for source in night.settings.source_settings() for part in gather(source, asked)]
     (night.work / "parts.json").write_bytes(_PARTS.dump_json(parts))
-    rows = Counter[str]()
+    rows, of_source = Counter[str](), Counter[tuple[str, str]]()
     for part in parts:
         rows[part.table] += part.rows
-    if all(source.mode == "snapshot" for source in night.settings.source_settings()):
-        guards.refuse_low_volume(guards.empty_tables(rows), is_accepted=night.accept_low_volume)
+        of_source[part.source, part.table] += part.rows
+    sources = night.settings.source_settings()
+    snapshots = {source.name: source.delivers for source in sources if source.mode == "snapshot"}
+    empty = guards.empty_deliveries(snapshots, of_source)
+    if len(snapshots) == len(sources):
+        empty = guards.empty_tables(rows) or empty
+    guards.refuse_low_volume(empty, is_accepted=night.accept_low_volume)
     return {"files": len(parts), **{table: rows[table] for table in TABLES}}
 
 
@@ -125,8 +130,7 @@ def decide(night_file: Path) -> Counts:
         warehouse.refuse("labs", refused.select("row_no", "reasons"))
         codes = _code_report(night, pack, warehouse)
         summary = _summary(night, pack, paths, warehouse)
-        identity = warehouse.links()
-    summary |= {"codelists": _codelists(night, pack, codes), "identity": identity}
+    summary |= {"codelists": _codelists(night, pack, codes)}
     night.note("summary", summary)
     return {"people": people, "passes": len(passes), "values_refused": refused.height}
 
@@ -306,7 +310,10 @@ def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Su
     guards.refuse_broken_feed(shares, limits, guards.in_words(reasons.to_dicts()))
     recognised = warehouse.recognised_b12()
     people = _rows_of(paths.in_force("patients"))
-    too_little = guards.low_volume(people, recognised, _previous_b12(night), limits)
+    links = warehouse.links()
+    too_little = guards.low_volume(people, recognised, _previous_b12(night), limits) or guards.fewer_links(
+        links["linked_identifiers"], _previous_links(night), limits
+    )
     guards.refuse_low_volume(too_little, is_accepted=night.accept_low_volume)
     summary = summarised(
         night,
@@ -323,7 +330,8 @@ def _summary(night: Night, pack: Pack, paths: Paths, warehouse: Warehouse) -> Su
         ],
     )
     inputs = [part_line(part) for part in _parts(night)]
-    return summary | {"recognised_b12": recognised, "low_volume_accepted": too_little, "inputs": inputs}
+    told = {"recognised_b12": recognised, "low_volume_accepted": too_little, "inputs": inputs}
+    return summary | told | {"identity": links}
 
 
 def _count_from(night: Night) -> int | None:
@@ -358,6 +366,14 @@ def _previous_b12(night: Night) -> int | None:
     if before is None or before["as_of"] > night.as_of.isoformat():
         return None
     return int(before["recognised_b12"])
+
+
+def _previous_links(night: Night) -> int:
+    """Identifiers that the crosswalk joined in the publication before this one; 0 where there is none."""
+    before = publication.latest(night.output)
+    if before is None or before["as_of"] > night.as_of.isoformat():
+        return 0
+    return int((before.get("identity") or {}).get("linked_identifiers", 0))
 
 
 def _published_list(folder: Path, name: str) -> pl.LazyFrame:

@@ -55,7 +55,8 @@ _is_own = pl.col("patient")
 class StagedPatient(pa.DataFrameModel):
     """One row per distinct patient row. `versions`: how many differing rows the same patient has.
 
-    `is_link_conflicting`: the crosswalk means several persons by it, or joins it with another birth date.
+    `is_link_conflicting`: the crosswalk means several persons by it, or joins it with a record of another birth
+    date, or with one that cannot be used. `birth_date`: of a linked person, what any of the records says.
     """
 
     row_no: pl.UInt64

@@ -31,7 +31,8 @@ REASONS: Final[dict[str, Reason]] = {
         Reason("patient_conflicting", "Differing rows describe the same patient.", "urgent"),
         Reason(
             "link_conflicting",
-            "The crosswalk links the identifier to several persons, or to a record with another birth date.",
+            "The crosswalk links the identifier to several persons, or to a record that contradicts it "
+            "or cannot be used.",
             "urgent",
         ),
         Reason("birth_date_missing", "The patient has no birth date.", "urgent"),

@@ -30,7 +30,12 @@ def read_crosswalk(path: Path, sources: Collection[str]) -> pl.DataFrame:
             f"{where}: {empty} of {links.height} links have an empty cell.",
             f"Each link needs {', '.join(COLUMNS)}. Nobody is linked until the file is whole.",
         )
-    if links.height and not links["source"].is_in(list(sources)).any():
+    if not links.height:
+        raise InputRefused(
+            f"{where}: it has no links.",
+            "Deliver it again, or leave [identity] crosswalk out if nobody is linked.",
+        )
+    if not links["source"].is_in(list(sources)).any():
         found = links["source"].unique().sort().head(1).item()
         near = closest(found, sources)
         raise InputRefused(

@@ -165,9 +165,9 @@ def decoded(blocks: Iterator[bytes], encoding: str, copy: Path, where: str) -> I
             held_back = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(block, final=not block).encode()
-            except UnicodeDecodeError as error:
-                # The error itself carries the bytes around the fault, so it is not passed on.
-                place = offset - held_back + error.start
+            except UnicodeError as error:
+                # The error itself carries the bytes around the fault, so it is not passed on; some have no place.
+                place = offset - held_back + getattr(error, "start", 0)
                 raise InputRefused(
                     f"{where}: byte {place} cannot be decoded as {encoding}",
                     "Name the encoding the files really have, or have the export repaired.",

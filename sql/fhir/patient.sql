@@ -7,7 +7,10 @@ told_of as (
             list_transform(generalpractitioner, lambda one: clinic_of(one)), lambda one: one is not null
         )[1] as practice_id,
         clinic_of(managingorganization) as manager_id,
-        list_filter(extension, lambda one: one.url = getvariable('opt_out')) as opted_out_by,
+        list_transform(
+            list_filter(extension, lambda one: one.url = getvariable('opt_out')),
+            lambda one: coalesce(told(one), 'not told')
+        ) as opted_out_by,
         list_concat(
             list_transform(meta.tag, lambda one: one.code), list_transform(meta.security, lambda one: one.code)
         ) as labels
@@ -53,7 +56,9 @@ select
         ''
     ) as ethnicity,
     case
-        when len(opted_out_by) > 0 then coalesce(told(opted_out_by[1]), 'not told')
+        -- Of several, one that does not say no decides.
+        when len(opted_out_by) > 0
+            then coalesce(list_filter(opted_out_by, lambda said: said <> 'false')[1], 'false')
         when list_contains(labels, getvariable('opt_out')) then 'yes'
     end as opted_out,
     fate(resourcetype, 'Patient', true) as fate,

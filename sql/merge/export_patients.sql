@@ -27,7 +27,7 @@ copy (
         versions.source,
         persons.person_bucket,
         md5(people.person_name) as person_hash,
-        versions.birth_date,
+        persons.birth_date,
         coalesce(told.sex, versions.sex) as sex,
         coalesce(versions.clinic_id, '_unassigned') as clinic_id,
         versions.registered_on,

@@ -1,13 +1,14 @@
--- One row per link of the crosswalk whose source, or shared namespace, is one of tonight's.
+-- One row per link of the crosswalk, of sources and shared namespaces that are not of tonight too.
+-- Those join nobody, but an opt-out reaches what an earlier night stored of them.
 insert into work.links
 with
 known as (
     select distinct
-        sources.namespace,
+        coalesce(sources.namespace, given_links.source) as namespace,
         given_links.patient_id,
         given_links.person_id
     from given_links
-    inner join work.sources on given_links.source in (sources.source, sources.namespace)
+    left join work.sources on given_links.source in (sources.source, sources.namespace)
 )
 
 select

@@ -9,6 +9,14 @@ meant as (
     from identities
     inner join work.links on links.namespace = identities.namespace and links.patient_id = identities.patient_id
     where identities.is_contested
+    union
+    -- What an earlier night stored of a source that is not read tonight.
+    select
+        links.namespace as source,
+        person_hash(links.namespace, links.patient_id) as person_hash,
+        '=' || links.person_id as person_name
+    from work.links
+    where links.namespace not in (select sources.namespace from work.sources)
 )
 
 select distinct

@@ -19,6 +19,14 @@ tonight as (
         and staged.row_no not in (select row_no from work.refused where table_name = 'patients')
 ),
 
+at_odds as (
+    select people.person_no
+    from work.refused
+    inner join work.patients as delivered on cast(delivered.rowid as ubigint) = refused.row_no
+    inner join work.people on people.patient_no = delivered.patient_no
+    where refused.table_name = 'patients' and list_contains(refused.reasons, 'link_conflicting')
+),
+
 stored as (
     select
         people.patient_no,
@@ -35,6 +43,7 @@ stored as (
     where
         older.absent_since_run is null
         and not people.is_contested
+        and people.person_no not in (select at_odds.person_no from at_odds)
         and people.patient_no not in (
             select delivered.patient_no from work.patients as delivered where delivered.patient_no is not null
         )
@@ -64,6 +73,7 @@ ranked as (
     select
         valid.*,
         min(valid.deceased_on) over (partition by valid.person_no) as person_deceased_on,
+        min(valid.birth_date) over (partition by valid.person_no) as person_birth_date,
         row_number() over (
             partition by valid.person_no
             order by
@@ -85,7 +95,13 @@ homes as (
     from valid
     where not is_linked
     union all
-    select patient_no, person_no, source, patient_id, birth_date, person_deceased_on as deceased_on
+    select
+        patient_no,
+        person_no,
+        source,
+        patient_id,
+        person_birth_date as birth_date,
+        person_deceased_on as deceased_on
     from ranked
     where place = 1
 ),

@@ -77,6 +77,7 @@ def test_each_person_is_decided_on_once_with_all_results(tmp_path: Path) -> None
         ("source,patient_id,person_id\ngp,SENTINEL-1,\n", "1 of 1 links have an empty cell"),
         ("source,patient_id,person\ngp,SENTINEL-1,P1\n", "Did you mean person -> person_id?"),
         ("source,patient_id,person_id\nhospitl,SENTINEL-1,P1\n", "Did you mean hospital?"),
+        ("source,patient_id,person_id\n", "it has no links"),
         ("", "cannot be read"),
     ],
 )
@@ -98,3 +99,26 @@ def test_a_laboratory_alone_is_refused_for_what_it_should_deliver(tmp_path: Path
     ran = call("run", "--direct", "--no-workbooks", "--config", config)
     assert ran.code == 3
     assert "source laboratory: table patients not found" in ran.err
+
+
+@pytest.mark.parametrize("options", [(), ("--accept-low-volume",)])
+def test_a_source_that_delivers_nothing_stops_the_night(tmp_path: Path, options: tuple[str, ...]) -> None:
+    config = site(tmp_path, "source,patient_id,person_id\ngp,A1,P1\nhospital,77,P1\n")
+    (tmp_path / "laboratory" / "labs.csv").write_text(LABORATORY["labs"].split("\n")[0] + "\n")
+    ran = call("run", "--direct", "--no-workbooks", "--config", config, *options)
+    assert ran.code == (0 if options else 3)
+    assert ("Without rows: laboratory labs." in ran.err) is not bool(options)
+
+
+def test_links_that_went_missing_stop_the_night(tmp_path: Path) -> None:
+    both = "gp,A1,P1\nhospital,77,P1\n"
+    config = site(tmp_path, "source,patient_id,person_id\n" + both)
+    # One national number more or less would hide the fall.
+    config.write_text(CONFIGURATION.replace('identifiers = "national"', ""))
+    assert call("run", "--direct", "--no-workbooks", "--config", config).code == 0
+    (tmp_path / "crosswalk.csv").write_text(
+        "source,patient_id,person_id\n" + both.replace("hospital", "hopsital")
+    )
+    ran = call("run", "--direct", "--no-workbooks", "--config", config)
+    assert ran.code == 3
+    assert "The crosswalk joins 0 identifiers" in ran.err

@@ -23,11 +23,11 @@ TESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "course": (("tests/unit/test_course.py",),),
     "inputs": (("tests/unit/test_inputs.py",),),
     "medication": (("tests/unit/test_medication.py",),),
-    "normalise": (VALUES_ALONE, FACTS_ALONE),
+    "normalise": (VALUES_ALONE, ("tests/unit/test_normalise.py",), FACTS_ALONE),
     "present": (FACTS_ALONE, ("tests/unit/test_explain.py",), ("tests/unit/test_exports_publish.py",)),
     "records": (("tests/unit/test_records.py",), ("tests/unit/test_explain.py",)),
     "results": (VALUES_ALONE, FACTS_ALONE),
-    "summarise": (("tests/integration/test_night.py",), ("tests/unit/test_exports_html.py",)),
+    "summarise": (("tests/unit/test_summarise.py",), ("tests/integration/test_night.py",)),
     "unseen": (("tests/unit/test_unseen.py",), ("tests/unit/test_explain.py",)),
 }
 """Module -> what to ask pytest for: the tests of what no person's decision shows."""

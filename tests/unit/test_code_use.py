@@ -121,6 +121,11 @@ def test_unverified_rows_are_told_and_excepted_ones_are_not() -> None:
     ]
 
 
+@pytest.mark.parametrize("code", ["455340051", "4553.4005", "4553"])
+def test_a_code_of_a_system_without_a_hierarchy_is_known_by_all_of_it(code: str) -> None:
+    assert found(("conditions", "SNOMED-CT", code, "", 9)) == []
+
+
 def test_what_is_listed_is_not_told_and_most_rows_come_first() -> None:
     listed = used(("labs", "LOINC", "2132-9", "vitamin b12", 900), is_listed=True)
     other = used(
@@ -152,6 +157,29 @@ def test_a_listed_code_falls_below_half() -> None:
     assert fallen(49, None) == []
     assert fallen(49, None, min_rows=49) != []
     assert fallen(100, 50, share=0.6) != []
+
+
+def test_a_code_of_few_rows_falls_when_none_is_left() -> None:
+    assert fallen(1, None, min_rows=1) == [("K90.0", 1, None, "cond_coeliac")]
+    assert fallen(100, None, share=0.0) == []
+
+
+def test_a_row_without_a_code_falls_by_its_name() -> None:
+    names = ("hydroxocobalamin", "neo-cytamen")
+    earlier = used(*(("medications", "", "", name, 100) for name in names)).drop("is_listed")
+    tonight = used(
+        *(("medications", "", "", name, rows) for name, rows in zip(names, (10, 90), strict=True)),
+        is_listed=True,
+    )
+    report = falling(tonight, earlier, PACK, ["gp"], share=0.5, min_rows=50)
+    assert report.select("name", "rows_before", "rows", "codelists").rows() == [(names[0], 100, 10, "")]
+
+
+def test_of_fallen_codes_those_of_most_rows_come_first() -> None:
+    before = {"K90.0": 100, "K29.4": 300, "D51.0": 100}
+    earlier = used(*(("conditions", "ICD-10", code, "", rows) for code, rows in before.items()))
+    report = falling(used(), earlier.drop("is_listed"), PACK, ["gp"], share=0.5, min_rows=50)
+    assert report["code"].to_list() == ["K29.4", "D51.0", "K90.0"]
 
 
 def test_an_increment_does_not_fall() -> None:

@@ -323,6 +323,25 @@ def test_an_unreadable_sample_is_repeated_for_a_while(days: int, is_found: bool)
     assert found.select("person_key", "evidence_id").rows() == ([(1, "L1")] if is_found else [])
 
 
+def test_of_unreadable_samples_of_one_day_the_first_id_is_named() -> None:
+    told = [(results.TOTAL, "L3"), (results.TOTAL, "L2"), (results.ACTIVE, "L4")]
+    rows = [sample(test, 10, None, "NOT_INTERPRETABLE", evidence_id=one) for test, one in told]
+    both = (results.TOTAL, results.ACTIVE)
+    found = results.last_sample_unreadable(frame(SAMPLE, *rows), both, PACK, AS_OF).collect()
+    assert found.select("evidence_id", "collected_on").rows() == [("L2", ago(10))]
+
+
+def test_of_two_results_of_one_day_the_one_that_ends_first_counts() -> None:
+    """Below 150 ends before 150 itself, which `<=150` may be."""
+    ended = {"low_open": True, "high_normal": 150.0}
+    rows = frame(
+        SAMPLE,
+        sample(results.TOTAL, 10, 0.0, "LOW", value="<=150", evidence_id="L1", **ended),
+        sample(results.TOTAL, 10, 0.0, "LOW", value="<150", evidence_id="L2", high_open=True, **ended),
+    )
+    assert results.readable_b12(rows).collect()["value"].to_list() == ["<150"]
+
+
 def test_an_unreadable_mma_on_replacement_asks_for_nothing() -> None:
     text = {"low": None, "is_confounded": True, "evidence_id": "L1"}
     mma = frame(SAMPLE, sample("lab_mma_serum", 10, None, "NONE") | text)
@@ -353,6 +372,7 @@ NOON, LATER = datetime.fromisoformat("2026-06-01T12:00"), datetime.fromisoformat
         ([{"evidence_id": "E2"}, {"evidence_id": "E1"}], 59.0),
         ([{"evidence_id": "E1"}, {"evidence_id": "E2"}], 61.0),
         ([{"received_at": NOON}, {"received_at": LATER}], 61.0),
+        ([{"received_at": None}, {"received_at": NOON}], 61.0),
         ([{"collected_at": NOON}, {"collected_at": LATER}], 61.0),
         ([{"is_reported": False}, {"is_reported": True}], 61.0),
     ],
@@ -376,6 +396,16 @@ def test_of_two_egfr_of_one_instant_the_lower_counts(
         assert (found["egfr"], found["is_renal"]) == (expected, expected < 60)
 
 
+def test_of_two_equal_egfr_without_an_id_the_same_one_is_named_in_any_order() -> None:
+    """Of ids the later counts; so it does of the hashes that stand for them."""
+    same = {"collected_at": NOON, "egfr_on": NOON.date(), "is_reported": True, "egfr": 59.0, "is_renal": True}
+    rows = [same | {"evidence_id": one} for one in ("row-1", "row-2")]
+    mma = frame(SAMPLE, sample("lab_mma_serum", 10, 500.0, "ELEVATED", row_no=1))
+    for told in (rows, rows[::-1]):
+        found = results.nearest_egfr(mma, frame(EGFR, *told), PACK).collect()
+        assert found["egfr_evidence_id"].to_list() == ["row-2"]
+
+
 def test_of_two_creatinines_of_one_instant_the_higher_counts(tmp_path: Path) -> None:
     """A woman of 56 with 91.97 umol/L has an eGFR of 60.004, with 91.98 one of 59.996; no row has an id."""
     people = {"TWICE": ("91.97", "91.98"), "TURNED": ("91.98", "91.97"), "ONCE": ("91.97",)}
@@ -390,6 +420,24 @@ def test_of_two_creatinines_of_one_instant_the_higher_counts(tmp_path: Path) -> 
     night = screened_tables({table: rows for table, rows in told.items() if rows}, tmp_path, AS_OF)
     found = {person: row["decision_key"] for person, row in night.by_person.items()}
     assert found == {"TWICE": "R26", "TURNED": "R26", "ONCE": "R20"}
+
+
+# Lists
+
+
+def test_days_untreated_are_unknown_where_the_last_dose_has_no_day(tmp_path: Path) -> None:
+    """A supply that ended, of which no day is told, may have been given since the sample."""
+    told: dict[str, list[Row]] = {}
+    for person, course in {"UNKNOWN": "from unknown", "BEFORE": "from -400", "NEVER": ""}.items():
+        taken = f"; oral b12 {course}" if course else ""
+        mine = story(person, f"b12 150 ng/L @-10{taken}", AS_OF)
+        for row in mine["medications"]:
+            row["status"] = "completed"
+        for table, rows in mine.items():
+            told.setdefault(table, []).extend(rows)
+    night = screened_tables({table: rows for table, rows in told.items() if rows}, tmp_path, AS_OF)
+    found = {person: (row["replacement"], row["days_untreated"]) for person, row in night.by_person.items()}
+    assert found == {"UNKNOWN": ("LAPSED", None), "BEFORE": ("LAPSED", 10), "NEVER": ("NEVER", 10)}
 
 
 # First test

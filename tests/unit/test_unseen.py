@@ -101,6 +101,18 @@ def test_a_diagnosis_without_date_is_uncertain_where_the_date_matters(tmp_path: 
     assert decided(tmp_path / "3", conditions=[condition("K90.0")])["not_seen"] == []
 
 
+def test_a_dated_procedure_is_no_diagnosis_without_a_date(tmp_path: Path) -> None:
+    """A table of procedures may hold the code of a diagnosis too."""
+    told = decided(
+        tmp_path,
+        procedures=[
+            {"patient_id": "A", "code_system": "ICD-10", "code": "G62.9", "performed_on": "2026-05-01"}
+        ],
+    )
+    assert told["not_seen"] == []
+    assert told["neuro"] != "none"
+
+
 def test_a_refused_request_is_no_refused_result(tmp_path: Path) -> None:
     order = {"patient_id": "A", "code_system": "LOINC", "code": "2132-9", "ordered_on": "31/31/2026"}
     told = decided(tmp_path, orders=[order])

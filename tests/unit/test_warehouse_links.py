@@ -238,3 +238,102 @@ def test_an_opt_out_taken_back_at_its_source_frees_the_linked_records(tmp_path: 
         assert connection.execute("select count(*) from patients").fetchall() == [(0,)]
         assert connection.execute("select source from opted_out").fetchall() == [("gp",)]
     assert persons(one("3", "no", patient("77"))) == [("gp", "A", "C1", "female")]
+
+
+@pytest.mark.parametrize(
+    ("refused", "home", "reasons"),
+    [
+        # Another record says the birth date: the row stays, and with it the clinic.
+        (patient("A", "", clinic_id="C1"), "gp", []),
+        (patient("A", "31/02/1950", clinic_id="C1"), "gp", []),
+        # What cannot be used might say that the person is dead, or registered elsewhere.
+        (
+            patient("A", clinic_id="C1", deceased_on="soon"),
+            None,
+            ["date_unreadable; link_conflicting", "link_conflicting"],
+        ),
+        (
+            patient("A", clinic_id="C1") + patient("A", clinic_id="C2", deceased_on="2026-01-01"),
+            None,
+            ["link_conflicting"] + ["link_conflicting; patient_conflicting"] * 2,
+        ),
+    ],
+)
+def test_a_record_that_cannot_be_used_holds_back_the_person_or_is_completed(
+    tmp_path: Path, refused: str, home: str | None, reasons: list[str]
+) -> None:
+    outcome = night(
+        tmp_path,
+        gp=(refused, lab("A", 1), {}),
+        hospital=(patient("77", clinic_id="W9"), lab("77", 2), {"home_rank": 1}),
+    ).run(links=linked(("gp", "A", "P"), ("hospital", "77", "P")))
+    assert outcome.in_force["patients"]["source"].to_list() == ([home] if home else [])
+    assert sorted(outcome.quarantine["patients"]["reasons"]) == reasons
+    assert len(values(outcome)) == (2 if home else 0)
+
+
+def test_an_increment_is_compared_with_what_is_stored(tmp_path: Path) -> None:
+    links, file = linked(("gp", "A", "P"), ("hospital", "77", "P")), tmp_path / "warehouse.duckdb"
+
+    def one(folder: str, gp: str, hospital: str) -> Outcome:
+        made = SmallNight(tmp_path / folder, warehouse=file)
+        made.source("gp", mode="increment").csv("patients", HEADER + gp, source="gp")
+        made.source("hospital").csv("patients", HEADER + hospital, source="hospital")
+        outcome = made.run(links=links)
+        made.commit(folder, patients=())
+        return outcome
+
+    assert len(persons(one("1", patient("A", clinic_id="C1"), patient("77")))) == 1
+    assert persons(one("2", "", patient("77", "1950-01-02"))) == []
+
+
+class Nights:
+    """Nights of one warehouse with changing sources; each gives the persons in force."""
+
+    LINKS = linked(("gp", "A", "P"), ("hospital", "77", "P"))
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file, self.number = folder, folder / "warehouse.duckdb", 0
+
+    def run(self, gp: str | None, hospital: str | None, gp_mode: str = "snapshot") -> list[str]:
+        self.number += 1
+        made = SmallNight(self.folder / str(self.number), warehouse=self.file)
+        if gp is not None:
+            made.source("gp", mode=gp_mode).csv("patients", HEADER + gp, source="gp")
+        if hospital is not None:
+            made.source("hospital").csv("patients", HEADER + hospital, source="hospital")
+            made.csv("labs", LABS + "77,2,ng/L,2026-05-01,LOINC,2132-9\n", source="hospital")
+        outcome = made.run(links=self.LINKS)
+        made.commit(str(self.number), patients=())
+        return [str(row[1]) for row in persons(outcome)]
+
+    def stored(self, table: str) -> int:
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            found = connection.execute(f"select count(*) from {table}").fetchall()
+        return int(found[0][0])
+
+
+OUT, STAYS = patient("A", clinic_id="C1", opted_out="yes"), patient("B", "1960-02-02", clinic_id="C1")
+
+
+def test_an_opt_out_holds_while_its_source_is_not_read(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.run(OUT, patient("77"), gp_mode="increment") == []
+    assert nights.run(None, patient("77")) == []
+    assert nights.stored("labs") == 0
+
+
+def test_an_opt_out_holds_when_the_source_drops_the_person(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.run(OUT + STAYS, patient("77")) == ["B"]
+    assert nights.run(STAYS, patient("77")) == ["B"]
+    # A row of the person that does not say so ends it.
+    assert nights.run(patient("A", clinic_id="C1") + STAYS, patient("77")) == ["A", "B"]
+
+
+def test_an_opt_out_reaches_what_a_source_left_behind(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    assert nights.run(STAYS, patient("77")) == ["77", "B"]
+    assert nights.stored("labs") == 1
+    assert nights.run(OUT + STAYS, None) == ["B"]
+    assert nights.stored("labs") == 0
