@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
 from flows import stages
 from flows.context import Night
 from flows.guards import WATCHED_CONCEPTS
 from flows.passes import Paths, inputs_in_force
+from flows.report import on_stdout
 from flows.settings import Settings
 from rules.lookalikes import read_lookalikes
 from rules.model import Pack
@@ -34,6 +34,9 @@ from transforms.normalise import normalise
 
 NOT_TOLD_BY_A_SAMPLE: Final = ("patient_unknown", "patient_quarantined")
 """Whether a row's person is known: the sample of one table need not hold the people of another's."""
+
+SHOWN: Final = 10
+"""Codes that look like ours."""
 
 Account = dict[str, Any]
 
@@ -144,21 +147,15 @@ def _told(warehouse: Warehouse, pack: Pack) -> Account:
     }
 
 
-SHOWN: Final = 10
-
-
 def finish(account: Mapping[str, Any], as_json: bool) -> int:
     """Says the account on stdout; gives the exit code: that of the first problem, or 0."""
     if as_json:
         sys.stdout.write(json.dumps(account, ensure_ascii=False) + "\n")
     else:
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+        console = on_stdout()
         for part in _in_words(account):
             console.print(part, markup=False, soft_wrap=isinstance(part, str))
     return int(account["problems"][0]["exit_code"]) if account["problems"] else 0
-
-
-WIDTH_OF_A_LOG: Final = 110
 
 
 def _in_words(account: Mapping[str, Any]) -> Iterator[str | Table]:

@@ -38,9 +38,14 @@ def finish(
         account = _machine_account(manifest, night.output, is_new, stage_seconds, latest_as_of)
         sys.stdout.write(json.dumps(account, ensure_ascii=False) + "\n")
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+    console = on_stdout()
     for part in _human_account(manifest, night.output, is_new, latest_as_of):
         console.print(part, markup=False, soft_wrap=isinstance(part, str))
+
+
+def on_stdout() -> Console:
+    """Stdout for tables and plain lines, as wide as the terminal, or as a log may be."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
 
 
 def _machine_account(

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from rich.console import Console
 from rich.table import Table
 
 from exports.csv import write_table
 from flows import stages
 from flows.context import Night, opened, plan, read_night
 from flows.passes import Paths, decide_range, ranges
-from flows.report import WIDTH_OF_A_LOG
+from flows.report import on_stdout
 from flows.watch import Counts, watched
 from rules.compare import Difference, differences
 from rules.loader import load_pack
@@ -210,7 +209,7 @@ def finish(account: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(account, ensure_ascii=False) + "\n")
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_LOG)
+    console = on_stdout()
     for part in _human_account(account):
         console.print(part, markup=False, soft_wrap=isinstance(part, str))
 

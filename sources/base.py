@@ -7,6 +7,7 @@ night cannot tell where a row came from.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,6 +16,11 @@ from typing import Literal
 
 from schemas.vocabulary import REQUIRED_TABLES
 from sql.engine import Engine, Matching
+
+
+def as_path(name: str) -> str:
+    """A short stand-in for a name in a path: names of sources and parts come from outside and may not shape one."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pyarrow import parquet
 
 from schemas.errors import ConfigurationError, InputRefused, OutputError, SourceUnavailable
 from sources import drivers, postgres
-from sources.base import Asked, DatabaseSettings, Part, SourceSettings, TableMapping
+from sources.base import Asked, DatabaseSettings, Part, SourceSettings, TableMapping, as_path
 from sources.headers import bind, check_mapping, closest
 from sources.queries import Query, read_queries
 from sources.session import WATERMARK, Column, Login, Lost, Session, Wanted
@@ -51,7 +51,7 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
     if database is None:
         raise ConfigurationError(f"source {source.name}: a source of kind `{source.kind}` needs `database`")
     queries = read_queries(source, database)
-    folder = asked.work / "landed" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
+    folder = asked.work / "landed" / as_path(source.name)
 
     def read(session: Session) -> list[Part]:
         now = session.clock()

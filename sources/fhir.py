@@ -7,7 +7,6 @@ by line: what cannot be read is then known by its number, and the rest is landed
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,11 +20,11 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.canonical_columns import COLUMNS
-from schemas.errors import ConfigurationError, InputRefused
+from schemas.errors import InputRefused
 from schemas.vocabulary import FAMILIES, TABLES
-from sources.base import Asked, Part, SourceSettings
+from sources.base import Asked, Part, SourceSettings, as_path
 from sources.fhir_shapes import CONCEPT, LOOKED_UP, SHAPES, TABLE_OF, as_columns, as_structure, as_type
-from sources.headers import UTF8_BOM, refuse_other_encoding
+from sources.headers import UTF8_BOM, refuse_mapped_columns, refuse_other_encoding
 from sources.streams import Compression, Delivery, decompressed, peek
 from sql.engine import Matching
 from sql.landing import ROW_GROUP, Landing, paths
@@ -142,9 +141,9 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
     does not say what it is about, becomes one of the part's malformed lines. Raises InputRefused where the folder,
     or a file of it, cannot be trusted, or where a table that the source is to deliver has no resource.
     """
-    _check_settings(source)
+    refuse_mapped_columns(source, "a FHIR source", "fhir")
     files = _found(source)
-    folder = asked.work / "landed" / _digest(source.name)
+    folder = asked.work / "landed" / as_path(source.name)
     with Landing(folder, asked.engine) as landing, ThreadPoolExecutor(READERS) as readers:
         delivered = [(file, Delivery(file.path, file.where)) for file in files]
         counted = {}
@@ -156,20 +155,6 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
             readers.shutdown(cancel_futures=True)
             raise
     return sorted(parts, key=lambda part: (TABLES.index(part.table), part.name))
-
-
-def _check_settings(source: SourceSettings) -> None:
-    for table, mapping in source.tables.items():
-        if mapping.columns:
-            raise ConfigurationError(
-                f"source {source.name}, table {table}: a FHIR source has no columns to map",
-                "Leave `columns` out; what FHIR leaves open is chosen under `fhir`.",
-            )
-
-
-def _digest(name: str) -> str:
-    # Names come from outside, so they may not shape a path.
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _found(source: SourceSettings) -> list[_File]:
@@ -524,7 +509,7 @@ class _Export:
         return path
 
     def _nothing(self, table: str, file: _File) -> Path:
-        path = self.landing.folder / f"{_digest(file.name)}.nothing.parquet"
+        path = self.landing.folder / f"{as_path(file.name)}.nothing.parquet"
         columns = ", ".join(f"cast(null as varchar) as {column}" for column in COLUMNS[table])
         self._write(_bare(filled("fhir/nothing", columns=f"(select {columns})")), path, file)
         return path

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urlencode
 
 from schemas.errors import ConfigurationError, InputRefused, OutputError, ScreenError, SourceUnavailable
-from sources.base import Asked, ExportSettings, SourceSettings
+from sources.base import Asked, ExportSettings, SourceSettings, as_path
 from sources.fhir_entry import Answer, Clock, is_private, joined, origin
 from sources.fhir_server import Lost, Server
 from sources.fhir_shapes import LOOKED_UP, TABLE_OF
@@ -136,7 +136,7 @@ def look(source: SourceSettings, asked: Asked, clock: Clock = time) -> Path | No
     """
     settings, where = _settings(source)
     types, base = _types(source, settings), settings.url.rstrip("/")
-    folder = asked.work / "looked_at" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
+    folder = asked.work / "looked_at" / as_path(source.name)
     with Server(where, settings, types, clock) as server:
         answer = server.ask("asking what it can do", "GET", f"{base}/metadata")
         _refuse_entry(where, answer)

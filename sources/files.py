@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from pyarrow import parquet
 
 from schemas.errors import InputRefused
 from schemas.vocabulary import TABLES
-from sources.base import Part, SourceSettings, TableMapping
+from sources.base import Part, SourceSettings, TableMapping, as_path
 from sources.headers import bind, check_mapping, closest, read_header, refuse_other_encoding
 from sources.sheets import Workbook, find_sheets, read_sheet
 from sources.streams import (
@@ -253,8 +252,7 @@ def _read_csv(
 
 
 def _copy_path(source: SourceSettings, found: _Found, work: Path) -> Path:
-    # Names of sources and parts come from outside, so neither may shape the path.
-    return work / f"decoded-{hashlib.sha256(f'{source.name}/{found.name}'.encode()).hexdigest()[:16]}.csv"
+    return work / f"decoded-{as_path(f'{source.name}/{found.name}')}.csv"
 
 
 def _read_parquet(

@@ -63,6 +63,16 @@ def check_mapping(source: SourceSettings) -> None:
         _check_table_mapping(f"source {source.name}, table {table}", mapping, COLUMNS[table])
 
 
+def refuse_mapped_columns(source: SourceSettings, what: str, section: str) -> None:
+    """Raise ConfigurationError where the mapping names columns of a source whose columns a standard names."""
+    for table, mapping in source.tables.items():
+        if mapping.columns:
+            raise ConfigurationError(
+                f"source {source.name}, table {table}: {what} has no columns to map",
+                f"Leave `columns` out; what {section.upper()} leaves open is chosen under `{section}`.",
+            )
+
+
 def _check_table_mapping(where: str, mapping: TableMapping, canonical: Sequence[str]) -> None:
     for setting in ("columns", "constants"):
         for column in getattr(mapping, setting):

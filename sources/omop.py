@@ -15,9 +15,10 @@ from typing import Final
 import polars as pl
 
 from schemas.canonical_columns import COLUMNS
-from schemas.errors import ConfigurationError, ContractError
+from schemas.errors import ContractError
 from schemas.vocabulary import FAMILIES, TABLES
-from sources.base import Asked, Part, SourceSettings
+from sources.base import Asked, Part, SourceSettings, as_path
+from sources.headers import refuse_mapped_columns
 from sources.omop_database import open_database
 from sources.omop_store import Store, Table, make_views, open_files
 from sql.engine import Matching
@@ -95,23 +96,14 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
     things that a list holds, and at least one. Orders are not in the model. Raises InputRefused where a table or a
     column is missing, or a file cannot be trusted; SourceUnavailable where a database goes on not to answer.
     """
-    _check_settings(source)
-    folder = asked.work / "landed" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
+    refuse_mapped_columns(source, "an OMOP source", "omop")
+    folder = asked.work / "landed" / as_path(source.name)
     with Landing(folder, asked.engine) as landing:
         store = Store(source, asked, landing)
         tables = open_database(store, source.database) if source.database else open_files(store)
         parts = _Landed(store, tables).parts()
         store.refuse_if_changed()
     return sorted(parts, key=lambda part: (TABLES.index(part.table), part.name))
-
-
-def _check_settings(source: SourceSettings) -> None:
-    for table, mapping in source.tables.items():
-        if mapping.columns:
-            raise ConfigurationError(
-                f"source {source.name}, table {table}: an OMOP source has no columns to map",
-                "Leave `columns` out; what OMOP leaves open is chosen under `omop`.",
-            )
 
 
 class _Landed:

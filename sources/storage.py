@@ -6,7 +6,6 @@ tried against its emulator once, and against no account of Microsoft's.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -22,7 +21,7 @@ from urllib.parse import urlsplit
 from schemas.errors import ConfigurationError, InputRefused, OutputError, SourceUnavailable
 from schemas.vocabulary import TABLES
 from sources import files
-from sources.base import Asked, Part, SourceSettings, StorageSettings
+from sources.base import Asked, Part, SourceSettings, StorageSettings, as_path
 from sources.streams import decompressed, first_lines
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def land(source: SourceSettings, asked: Asked) -> list[Part]:
     at = _place_of(storage, where)
     store = _opened(storage, at, where)
     # Names of sources come from outside, so they may not shape the path.
-    folder = asked.work / "fetched" / hashlib.sha256(source.name.encode()).hexdigest()[:16]
+    folder = asked.work / "fetched" / as_path(source.name)
     before = _listed(store, at, storage, where)
     _lay_out(before, folder, where)
     for item in before.objects:

@@ -25,7 +25,6 @@ _INDEX = (
     "b12_collected_on",
     "is_low_on_treatment",
     "is_day_mixed",
-    "is_pair",
     "b12_evidence_ids",
 )
 

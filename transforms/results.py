@@ -237,7 +237,7 @@ def index_result(pairs: pl.LazyFrame) -> pl.LazyFrame:
 
     Needs the columns of `latest_pair`, `has_symptom` and `is_active_preferred` (combined contraceptive at the
     sample). Adds index_class, low_possible (yes or no), b12_test, b12_value, b12_unit, b12_collected_on,
-    is_low_on_treatment, b12_evidence_ids, is_pair, is_day_mixed. Source: specification 13.4.
+    is_low_on_treatment, b12_evidence_ids, is_day_mixed. Source: specification 13.4.
     """
     by_active = _is_active_decisive()
 
@@ -253,7 +253,6 @@ def index_result(pairs: pl.LazyFrame) -> pl.LazyFrame:
         b12_collected_on=deciding("collected_on"),
         is_low_on_treatment=deciding("is_confounded").fill_null(False),
         is_day_mixed=pl.any_horizontal(pl.col("total_is_day_mixed", "active_is_day_mixed").fill_null(False)),
-        is_pair=_TOTAL_CLASS.is_not_null() & _ACTIVE_CLASS.is_not_null(),
         b12_evidence_ids=pl.concat_list("total_evidence_id", "active_evidence_id").list.drop_nulls(),
     )
 

@@ -30,7 +30,6 @@ _FLAGS = (
     "has_very_low_platelets",
     "is_low_on_treatment",
     "is_day_mixed",
-    "is_pair",
     "is_irreversible_cause",
     "is_monthly",
     "has_ever_neuro",
